@@ -1,0 +1,1 @@
+"""Measurements that are fair across vocabularies: models and texts in, numbers out."""

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: plan a push, carry it out, fetch models."""

@@ -1,0 +1,77 @@
+"""Resolves what a user wrote to a pinned `ModelRef`, and brings the model to a local folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubadapt.errors import ModelError
+from hubadapt.hub.errors import explained
+from hubadapt.manifest import hash_folder
+from hubadapt.types import ModelRef
+
+_SMALL = ["*.json", "*.jinja", "*.model"]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A model reference with what the Hub or the folder says of it.
+
+    Attributes:
+        ref: The pinned reference.
+        model_bytes: Size of its safetensors files.
+        private: Whether it is a private repository.
+    """
+
+    ref: ModelRef
+    model_bytes: int
+    private: bool = False
+
+
+def resolve(text: str, start: Path) -> Resolved:
+    """Pin a model that a user named.
+
+    Args:
+        text: A folder (relative to `start` or absolute) or a Hub id, `owner/name` or `owner/name@revision`.
+        start: Where relative folders begin.
+
+    Raises:
+        ModelError: A folder that does not exist or holds no weights.
+        HubError: An id that does not exist, is gated, or a Hub that does not answer.
+    """
+    folder = start / Path(text).expanduser()
+    if folder.is_dir():
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        return Resolved(ModelRef(id=text, revision=hash_folder(folder), local=True), size)
+    if text.startswith((".", "/", "~")) or text.count("/") != 1:
+        raise ModelError(
+            f"the model folder {text} does not exist.",
+            "Check `base` and `siblings` in the recipe; paths start at its folder.",
+        )
+    from huggingface_hub import HfApi
+
+    name, _, revision = text.partition("@")
+    with explained(text):
+        info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
+    size = sum(file.size or 0 for file in info.siblings or () if file.rfilename.endswith(".safetensors"))
+    return Resolved(ModelRef(id=name, revision=info.sha or ""), size, bool(info.private))
+
+
+def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:
+    """The folder a pinned model lies in, downloaded into the Hub's cache where needed.
+
+    Args:
+        ref: The reference.
+        start: Where relative folders begin.
+        weights: Also bring the weights, not only configuration and tokenizer.
+
+    Raises:
+        HubError: The download failed.
+    """
+    if ref.local:
+        return start / Path(ref.id).expanduser()
+    from huggingface_hub import snapshot_download
+
+    patterns = [*_SMALL, *(["*.safetensors"] if weights else [])]
+    with explained(f"{ref.id}@{ref.revision}"):
+        return Path(snapshot_download(ref.id, revision=ref.revision, allow_patterns=patterns))

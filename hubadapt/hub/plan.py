@@ -1,0 +1,152 @@
+"""What a push would do: a pure function of the manifest, the names and what the Hub holds already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hubadapt.card import dataset_card, model_card, source_card
+from hubadapt.lineage import Names
+from hubadapt.types import Artifact, FileEntry, Manifest
+
+RepositoryType = Literal["model", "dataset"]
+
+_ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the Hub has it: git's hash, and sha256 where it is stored as a large file."""
+
+    blob: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What the Hub holds of one repository.
+
+    Attributes:
+        head: Commit sha of `main`; empty where the repository does not exist.
+        files: Path → file.
+    """
+
+    head: str = ""
+    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file to publish: from disk, or its text."""
+
+    path: str
+    size: int
+    sha256: str
+    local: Path | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class RepositoryPlan:
+    """One repository and the one commit it gets.
+
+    Attributes:
+        id: Hub id.
+        type: Model or dataset.
+        uploads: Every file it shall hold.
+        message: Title of the commit.
+    """
+
+    id: str
+    type: RepositoryType
+    uploads: tuple[Upload, ...]
+    message: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files: an upper bound of what travels."""
+        return sum(upload.size for upload in self.uploads)
+
+
+def plan_push(
+    manifest: Manifest,
+    run: Path,
+    names: Names,
+    *,
+    sources: Mapping[str, tuple[Path, tuple[FileEntry, ...]]],
+    notes: str = "",
+) -> list[RepositoryPlan]:
+    """Everything that a push publishes, in an order in which links never dangle.
+
+    Sources that exist only as folders come first, then datasets, then the models in the order they were made.
+
+    Args:
+        manifest: The run.
+        run: The run folder.
+        names: What things are called on the Hub.
+        sources: Folder and files of each source that is local.
+        notes: The owner's words for the cards.
+    """
+    plans = [
+        RepositoryPlan(
+            names[name],
+            "model",
+            (_text("README.md", source_card(manifest, name, names)), *_files(folder, files)),
+            f"Source model {name} of {manifest.name}",
+        )
+        for name, (folder, files) in sources.items()
+    ]
+    artifacts = manifest.artifacts()
+    plans += [
+        _artifact_plan(artifact, run, names, dataset_card(manifest, artifact, names))
+        for artifact in artifacts
+        if artifact.kind == "dataset"
+    ]
+    plans += [
+        _artifact_plan(artifact, run, names, model_card(manifest, artifact, names, notes=notes))
+        for artifact in artifacts
+        if artifact.kind == "model"
+    ]
+    return plans
+
+
+def changed(plan: RepositoryPlan, remote: Remote, blob_of: Mapping[str, str]) -> tuple[Upload, ...]:
+    """The uploads that differ from what the Hub holds.
+
+    Args:
+        plan: What the repository shall hold.
+        remote: What it holds.
+        blob_of: Git's blob hash of each upload that is small enough to be a regular file, by path.
+    """
+    return tuple(upload for upload in plan.uploads if not _same(upload, remote.files.get(upload.path), blob_of))
+
+
+def _same(upload: Upload, there: RemoteFile | None, blob_of: Mapping[str, str]) -> bool:
+    if there is None:
+        return False
+    if there.sha256 is not None:
+        return there.sha256 == upload.sha256
+    return there.blob == blob_of.get(upload.path)
+
+
+def _artifact_plan(artifact: Artifact, run: Path, names: Names, card: str) -> RepositoryPlan:
+    kind: RepositoryType = "dataset" if artifact.kind == "dataset" else "model"
+    uploads = (_text("README.md", card), *_files(run / artifact.folder, artifact.files))
+    return RepositoryPlan(names[artifact.name], kind, uploads, f"{artifact.name} of {names.manifest.name}")
+
+
+def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
+    return tuple(
+        Upload(entry.path, entry.size, entry.sha256, local=folder / entry.path)
+        for entry in files
+        if entry.path.endswith(_ALLOWED) and entry.path != "README.md"
+    )
+
+
+def _text(path: str, text: str) -> Upload:
+    import hashlib
+
+    data = text.encode()
+    return Upload(path, len(data), hashlib.sha256(data).hexdigest(), text=text)

@@ -1,0 +1,185 @@
+"""Carries a push plan out: one repository after the other, one atomic commit each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hubadapt.errors import HubError, ManifestError
+from hubadapt.hub.errors import explained
+from hubadapt.hub.plan import Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
+from hubadapt.lineage import Names
+from hubadapt.manifest import damage, hash_folder, list_files, read_manifest, write_atomic
+from hubadapt.secret_scan import find_secrets
+from hubadapt.types import Manifest
+
+_REGULAR_LIMIT = 20_000_000
+RECEIPT_NAME = "receipt.json"
+NOTES_NAME = "notes.md"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What one repository got.
+
+    Attributes:
+        id: Hub id.
+        type: Model or dataset.
+        commit: Commit sha of `main` afterwards.
+        files: How many files changed; 0 means no commit was made.
+        url: Its page.
+    """
+
+    id: str
+    type: str
+    commit: str
+    files: int
+    url: str
+
+
+def prepare(run: Path, namespace: str, recipe_folder: Path | None = None) -> list[RepositoryPlan]:
+    """The plan for a run folder, after checking that its files are what the manifest says.
+
+    Args:
+        run: The run folder.
+        namespace: User or organisation to publish under.
+        recipe_folder: Where relative folders of local sources start; the run folder's parent by default.
+
+    Raises:
+        ManifestError: The manifest or a file it names is missing or damaged.
+        HubError: The notes hold what looks like a secret.
+    """
+    manifest = read_manifest(run)
+    for artifact in manifest.artifacts():
+        wrong = damage(run, artifact)
+        if wrong:
+            raise ManifestError(
+                f"the run {run} is damaged: {wrong}.", f"Run the recipe again: hubadapt run RECIPE.yaml --out {run}"
+            )
+    sources = _local_sources(manifest, recipe_folder or run.parent)
+    return plan_push(manifest, run, Names(manifest, namespace), sources=sources, notes=_notes(run))
+
+
+def publish(
+    run: Path,
+    plans: list[RepositoryPlan],
+    *,
+    token: str | None = None,
+    private: bool = False,
+    report: Callable[[RepositoryPlan, str], None] = lambda plan, event: None,
+) -> list[Published]:
+    """Publish every repository of a plan; those that hold everything already get no commit.
+
+    An interrupted push is continued by the same call: what has arrived is not sent again.
+
+    Args:
+        run: The run folder; a receipt is written into it.
+        plans: What to publish, in order.
+        token: Hub token; by default the one huggingface_hub finds.
+        private: Whether repositories that do not exist yet are made private.
+        report: Called with a plan and `started`, `unchanged` or `published`.
+
+    Raises:
+        HubError: No token, no write rights, a Hub that does not answer, or one changed meanwhile.
+    """
+    from huggingface_hub import HfApi
+
+    from hubadapt import __version__
+
+    api = HfApi(token=token, library_name="hubadapt", library_version=__version__)
+    _require_token(api, plans[0].id)
+    receipts: list[Published] = []
+    for plan in plans:
+        report(plan, "started")
+        receipts.append(_publish_one(api, plan, private=private))
+        report(plan, "published" if receipts[-1].files else "unchanged")
+        write_atomic(run / RECEIPT_NAME, json.dumps([vars(receipt) for receipt in receipts], indent=2) + "\n")
+    return receipts
+
+
+def _require_token(api: Any, what: str) -> None:
+    from huggingface_hub import get_token
+
+    if api.token is None and get_token() is None:
+        raise HubError(
+            f"there is no token, and publishing {what} needs one.", "hf auth login, or: export HF_TOKEN=hf_…"
+        )
+    with explained(what, write=True):
+        api.whoami()
+
+
+def _publish_one(api: Any, plan: RepositoryPlan, *, private: bool) -> Published:
+    from huggingface_hub import CommitOperationAdd
+
+    with explained(plan.id, write=True):
+        api.create_repo(plan.id, repo_type=plan.type, private=private, exist_ok=True)
+        remote = _snapshot(api, plan)
+        uploads = changed(
+            plan, remote, {upload.path: _git_blob(upload) for upload in plan.uploads if upload.size < _REGULAR_LIMIT}
+        )
+        url = f"{api.endpoint}/{'datasets/' if plan.type == 'dataset' else ''}{plan.id}"
+        if not uploads:
+            return Published(plan.id, plan.type, remote.head, 0, url)
+        operations = [
+            CommitOperationAdd(upload.path, str(upload.local) if upload.local else upload.text.encode())
+            for upload in uploads
+        ]
+        commit = api.create_commit(
+            plan.id, operations, repo_type=plan.type, commit_message=plan.message, parent_commit=remote.head
+        )
+        return Published(plan.id, plan.type, commit.oid, len(uploads), url)
+
+
+def _snapshot(api: Any, plan: RepositoryPlan) -> Remote:
+    info = api.repo_info(plan.id, repo_type=plan.type, files_metadata=True)
+    return Remote(
+        info.sha,
+        {
+            file.rfilename: RemoteFile(file.blob_id, file.lfs.sha256 if file.lfs else None)
+            for file in info.siblings or ()
+        },
+    )
+
+
+def _git_blob(upload: Upload) -> str:
+    data = upload.local.read_bytes() if upload.local else upload.text.encode()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _local_sources(manifest: Manifest, start: Path) -> dict[str, tuple[Path, Any]]:
+    found = {}
+    for name, ref in manifest.sources().items():
+        if not ref.local:
+            continue
+        folder = start / Path(ref.id).expanduser()
+        if not folder.is_dir() or hash_folder(folder) != ref.revision:
+            raise ManifestError(
+                f"the source model {ref.id} is gone or has changed since the run.",
+                "Put it back as it was, or run the recipe again.",
+            )
+        found[name] = (folder, list_files(folder))
+    return found
+
+
+def _notes(run: Path) -> str:
+    path = run / NOTES_NAME
+    notes = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for line, what in find_secrets(notes):
+        raise HubError(
+            f"{path} line {line} looks like {what}; notes are printed in the card.", "Take it out, then push again."
+        )
+    return notes
+
+
+def write_cards(run: Path, plans: list[RepositoryPlan]) -> list[Path]:
+    """Write the card of every repository of a plan to `cards/` in the run folder, as it would be published."""
+    written = []
+    for plan in plans:
+        card = next(upload.text for upload in plan.uploads if upload.path == "README.md")
+        written.append(run / "cards" / f"{plan.id.split('/')[-1]}.md")
+        write_atomic(written[-1], card)
+    return written

@@ -1,0 +1,54 @@
+"""Facts about this machine and its packages, for estimates and records."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = ("hubadapt", "torch", "transformers", "tokenizers", "safetensors", "datasets", "huggingface-hub", "trl")
+
+
+def packages() -> dict[str, str]:
+    """Installed versions of the packages that decide results."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """Processor, cores and memory, in words."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "system": platform.system(),
+    }
+
+
+def float_operations() -> float:
+    """Float32 operations per second of this machine, measured on a matrix product for a tenth of a second."""
+    import torch
+
+    matrix = torch.ones(768, 768)
+    torch.mm(matrix, matrix)
+    rounds, start = 0, time.perf_counter()
+    while time.perf_counter() - start < 0.1:
+        torch.mm(matrix, matrix)
+        rounds += 1
+    return rounds * 2 * 768**3 / (time.perf_counter() - start)
+
+
+def _processor() -> str:
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

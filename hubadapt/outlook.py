@@ -1,0 +1,107 @@
+"""What can be known before a run: pinned models, every problem, and what it will cost."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubadapt.checkpoint import load_config
+from hubadapt.errors import ModelError, UserError, raise_all
+from hubadapt.hub.fetch import Resolved, local_folder, resolve
+from hubadapt.machine import float_operations
+from hubadapt.recipe import Recipe
+from hubadapt.secret_scan import find_local_paths
+from hubadapt.stages import Cost, Outlook, find_stage
+from hubadapt.tokenizer.families import read_tokenizer_json, require_byte_level
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The result of checking a recipe.
+
+    Attributes:
+        sources: Base and siblings, pinned.
+        warnings: Things that are allowed but look unintended in something that gets published.
+        costs: Estimate for each stage, by kind, in order.
+    """
+
+    sources: dict[str, Resolved]
+    warnings: tuple[str, ...]
+    costs: dict[str, Cost]
+
+    @property
+    def total(self) -> Cost:
+        """Sum of times and disk, maximum of memory."""
+        costs = self.costs.values()
+        return Cost(
+            sum(cost.seconds for cost in costs), max(cost.memory for cost in costs), sum(cost.disk for cost in costs)
+        )
+
+
+def forecast(recipe: Recipe) -> Forecast:
+    """Resolve every revision, run every check that needs no weights, and estimate the cost.
+
+    Nothing is written, except configuration files into the Hub's own cache for models named by id.
+
+    Raises:
+        UserError: One problem was found.
+        SeveralErrors: Several were.
+    """
+    start = recipe.path.parent
+    errors: list[UserError] = []
+    sources: dict[str, Resolved] = {}
+    for name, text in {"base": recipe.base, **recipe.siblings}.items():
+        try:
+            sources[name] = resolve(text, start)
+            _check_model(sources[name], start)
+        except UserError as error:
+            errors.append(error)
+    outlook = _outlook(recipe, sources)
+    for kind, config in recipe.stages.items():
+        errors += find_stage(kind).check(config, outlook)
+    raise_all(errors)
+    costs = {kind: find_stage(kind).estimate(config, outlook) for kind, config in recipe.stages.items()}
+    return Forecast(sources, _warnings(recipe, sources), costs)
+
+
+def _check_model(source: Resolved, start: Path) -> None:
+    folder = local_folder(source.ref, start, weights=False)
+    load_config(folder)
+    require_byte_level(read_tokenizer_json(folder), folder)
+    if source.model_bytes == 0:
+        raise ModelError(
+            f"{source.ref.id} holds no safetensors weights.",
+            "Convert it once: AutoModelForCausalLM.from_pretrained(...).save_pretrained(...)",
+        )
+
+
+def _outlook(recipe: Recipe, sources: dict[str, Resolved]) -> Outlook:
+    parameters = rows = width = size = 0
+    if "base" in sources:
+        config = None
+        with contextlib.suppress(UserError):  # already among the problems
+            config = load_config(local_folder(sources["base"].ref, recipe.path.parent, weights=False)).get_text_config()
+        if config is not None:
+            rows, width, size = config.vocab_size, config.hidden_size, sources["base"].model_bytes
+            parameters = size // (4 if str(config.dtype).endswith("float32") else 2)
+    return Outlook(
+        recipe_folder=recipe.path.parent,
+        language=recipe.language,
+        siblings=len(recipe.siblings),
+        parameters=parameters,
+        table_rows=rows,
+        hidden_size=width,
+        model_bytes=size,
+        flops=float_operations(),
+        configs=recipe.stages,
+    )
+
+
+def _warnings(recipe: Recipe, sources: dict[str, Resolved]) -> tuple[str, ...]:
+    paths = [
+        f"line {line} names the local path {path}, which the card will show"
+        for line, path in find_local_paths(recipe.text)
+    ]
+    private = [f"{source.ref.id} is private; the card will name it" for source in sources.values() if source.private]
+    return (*paths, *private)

@@ -1,0 +1,177 @@
+"""Reads a recipe: YAML in, a checked `Recipe` out, its text kept verbatim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hubadapt.errors import RecipeError, UserError, raise_all
+from hubadapt.registry import suggest
+from hubadapt.secret_scan import find_secrets
+from hubadapt.stages import Stage, StageConfig, find_stage
+
+
+class _Head(BaseModel):
+    """The recipe without its stages' parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+    language: str = Field(pattern=r"^[a-z]{2,3}$")
+    license: str = Field(min_length=1)
+    base: str = Field(min_length=1)
+    siblings: dict[str, str] = Field(default_factory=dict)
+    stages: list[Any] = Field(min_length=1)
+
+
+class Recipe(BaseModel):
+    """A base model, a language and a list of stages.
+
+    Attributes:
+        path: The file; relative paths in it start at its folder.
+        text: The file's text, verbatim.
+        name: Name of the run and prefix of its repositories.
+        language: ISO 639-1 code of the target language.
+        license: Licence of what is published.
+        base: Hub id (`owner/name`, `owner/name@revision`) or folder.
+        siblings: Other tunes of the base, by name, given like the base.
+        stages: Stage kind → configuration, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    path: Path
+    text: str
+    name: str
+    language: str
+    license: str
+    base: str
+    siblings: dict[str, str]
+    stages: dict[str, StageConfig]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe file.
+
+    Raises:
+        RecipeError: It is missing, not UTF-8, not YAML, or one thing in it is wrong.
+        SeveralErrors: Several things are wrong; all are named.
+    """
+    text = _read_text(path)
+    content = _parse(path, text)
+    errors: list[UserError] = [
+        RecipeError(
+            f"{path} line {line} looks like {what}; a recipe is printed in the model card.",
+            "Take it out; give tokens through the environment: export HF_TOKEN=…",
+        )
+        for line, what in find_secrets(text)
+    ]
+    head, head_errors = _validate(_Head, content, str(path))
+    configs, stage_errors = _read_stages(content.get("stages"), path)
+    raise_all([*errors, *head_errors, *stage_errors])
+    assert head is not None
+    return Recipe(
+        path=path,
+        text=text,
+        stages=configs,
+        **{name: getattr(head, name) for name in ("name", "language", "license", "base", "siblings")},
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"the recipe {path} does not exist.", f"hubadapt new BASE LANGUAGE --out {path}") from None
+    except IsADirectoryError:
+        raise RecipeError(f"the recipe {path} is a folder.", "Name the YAML file in it.") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"the recipe {path} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from error
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise RecipeError(
+            f"{path}{where} is not YAML: {getattr(error, 'problem', error)}.", "Check quotes and indentation there."
+        ) from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path} holds no recipe.", f"hubadapt new BASE LANGUAGE --out {path}")
+    return content
+
+
+def _read_stages(items: Any, path: Path) -> tuple[dict[str, StageConfig], list[UserError]]:
+    configs: dict[str, StageConfig] = {}
+    errors: list[UserError] = []
+    for item in items if isinstance(items, list) else ():
+        kind, params = _stage_item(item)
+        try:
+            stage = find_stage(kind)
+        except RecipeError as error:
+            errors.append(RecipeError(f"{path}: {error.problem}", error.hint))
+            continue
+        config, found = _validate(stage.config, params or {}, f"{path}: stage {kind}")
+        errors += found
+        errors += _order_errors(stage, configs, path)
+        if config is not None:
+            configs[kind] = config
+    return configs, errors
+
+
+def _stage_item(item: Any) -> tuple[str, Any]:
+    if isinstance(item, dict) and len(item) == 1:
+        return next(iter(item.items()))
+    return str(item), None
+
+
+def _order_errors(stage: Stage, before: dict[str, StageConfig], path: Path) -> list[UserError]:
+    if stage.kind in before:
+        return [RecipeError(f"{path}: the stage {stage.kind} stands twice.", "Remove one of them.")]
+    return [
+        RecipeError(f"{path}: the stage {stage.kind} needs the stage {need} before it.", f"Add `- {need}` above it.")
+        for need in stage.needs
+        if need not in before
+    ]
+
+
+def _validate(model: type[Any], content: Any, where: str) -> tuple[Any | None, list[UserError]]:
+    try:
+        return model.model_validate(content), []
+    except ValidationError as error:
+        return None, [_to_error(model, issue, where) for issue in error.errors()]
+
+
+def _to_error(model: type[BaseModel], issue: Any, where: str) -> UserError:
+    place = ".".join(str(part) for part in issue["loc"])
+    if issue["type"] == "extra_forbidden":
+        return RecipeError(
+            f"{where} has an unknown key {place!r}.", suggest(str(issue["loc"][-1]), _known_keys(model, issue["loc"]))
+        )
+    if issue["type"] == "missing":
+        return RecipeError(f"{where} lacks {place!r}.", f"Add `{place}:`; `hubadapt new` writes a complete recipe.")
+    return RecipeError(
+        f"{where} has a bad value for {place!r}: {issue['msg']} (found {str(issue['input'])[:60]!r}).",
+        "See `hubadapt stages` for what each key takes.",
+    )
+
+
+def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Keys of the model that holds the last part of a location, following nested models by field name."""
+    for part in loc[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = [
+                argument
+                for argument in (
+                    model.model_fields[part].annotation,
+                    *getattr(model.model_fields[part].annotation, "__args__", ()),
+                )
+                if isinstance(argument, type) and issubclass(argument, BaseModel)
+            ]
+            model = inner[0] if inner else model
+    return list(model.model_fields)

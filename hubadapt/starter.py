@@ -1,0 +1,69 @@
+"""Writes a starter recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jinja2
+
+from hubadapt.assets import asset
+from hubadapt.errors import RecipeError
+from hubadapt.manifest import write_atomic
+from hubadapt.tokenizer.scripts import script_of
+
+PROMPTS = {"ru": "Однажды утром", "uk": "Одного ранку", "el": "Ένα πρωί", "hi": "एक सुबह", "ar": "في صباح أحد الأيام"}
+
+
+def write_starter(
+    path: Path,
+    *,
+    base: str,
+    language: str,
+    siblings: tuple[str, ...],
+    texts: tuple[str, ...],
+    license: str,
+    text_license: str,
+) -> None:
+    """Write a recipe that `hubadapt check` accepts once the files it names exist.
+
+    Args:
+        path: File to make; an existing one is left alone.
+        base: Hub id or folder.
+        language: ISO 639-1 code of a language with a script of its own.
+        siblings: Hub ids or folders.
+        texts: Files of text in the language.
+        license: Licence of what will be published.
+        text_license: Licence of the text.
+
+    Raises:
+        RecipeError: The file exists, or the language is not supported.
+    """
+    script_of(language)
+    if path.exists():
+        raise RecipeError(f"{path} exists already.", "Choose another file: --out other.yaml")
+    template = jinja2.Template(
+        asset("templates", "recipes", "starter.yaml.jinja").read_text(encoding="utf-8"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    name = f"{base.rstrip('/').split('/')[-1].split('@')[0].lower()}-{language}"
+    siblings_by_name = {
+        ("instruct" if len(siblings) == 1 else f"sibling{i}"): sibling for i, sibling in enumerate(siblings, start=1)
+    }
+    write_atomic(
+        path,
+        template.render(
+            name=name,
+            base=base,
+            language=language,
+            siblings=siblings_by_name,
+            texts=texts or (f"{language}.txt",),
+            license=license,
+            text_license=text_license,
+            prompt=PROMPTS.get(language, "…"),
+            quote=lambda text: json.dumps(text, ensure_ascii=False),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Vocabulary work: tokenizers in, a tokenizer and a `VocabMap` out."""

@@ -1,0 +1,35 @@
+"""GPT-2's reversible map between bytes and printable characters, in which byte-level vocabularies are written."""
+
+from __future__ import annotations
+
+from functools import cache
+
+
+@cache
+def byte_to_char() -> dict[int, str]:
+    """Byte → character: printable Latin-1 bytes stand for themselves, the rest follow from U+0100."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
+
+
+@cache
+def _char_to_byte() -> dict[str, int]:
+    return {char: byte for byte, char in byte_to_char().items()}
+
+
+def piece_to_bytes(piece: str) -> bytes:
+    """The bytes a byte-level vocabulary entry stands for.
+
+    Raises:
+        KeyError: The piece holds a character outside the map, as some special tokens do.
+    """
+    return bytes(_char_to_byte()[char] for char in piece)
+
+
+def piece_to_text(piece: str) -> str | None:
+    """The text of a byte-level entry, or None where its bytes are no complete UTF-8."""
+    try:
+        return piece_to_bytes(piece).decode("utf-8")
+    except (KeyError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,78 @@
+"""Which family a tokenizer is of, read from `tokenizer.json` itself and not from a class name."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hubadapt.errors import ModelError
+
+
+class Family(StrEnum):
+    """How a tokenizer segments text."""
+
+    BYTE_LEVEL_BPE = "byte-level BPE"
+    BYTE_FALLBACK_BPE = "SentencePiece BPE with byte fallback"
+    UNIGRAM = "Unigram"
+    OTHER = "of another family"
+
+
+def read_tokenizer_json(folder: Path) -> dict[str, Any]:
+    """The content of a folder's `tokenizer.json`.
+
+    Raises:
+        ModelError: It is missing or not JSON.
+    """
+    path = folder / "tokenizer.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} holds no tokenizer.json.", "Write one: AutoTokenizer.from_pretrained(...).save_pretrained(...)"
+        ) from None
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON: {error}.", "Download or copy the tokenizer again.") from error
+    return content
+
+
+def family_of(content: dict[str, Any]) -> Family:
+    """Family of a tokenizer, from the parsed `tokenizer.json`."""
+    model = content["model"]
+    if model.get("type") == "Unigram":
+        return Family.UNIGRAM
+    if model.get("type") != "BPE":
+        return Family.OTHER
+    if model.get("byte_fallback"):
+        return Family.BYTE_FALLBACK_BPE
+    return Family.BYTE_LEVEL_BPE if _has_step(content.get("pre_tokenizer"), "ByteLevel") else Family.OTHER
+
+
+def require_byte_level(content: dict[str, Any], folder: Path) -> None:
+    """Stop unless the tokenizer is a byte-level BPE.
+
+    Raises:
+        ModelError: It is of another family.
+    """
+    family = family_of(content)
+    if family is not Family.BYTE_LEVEL_BPE:
+        kind = content["model"].get("type", "unnamed")
+        raise ModelError(
+            f"the tokenizer of {folder} is {family} (model type {kind}); only byte-level BPE can be extended so far.",
+            "Choose a base with a byte-level BPE, such as SmolLM2, Llama-3, Qwen or GPT-NeoX.",
+        )
+
+
+def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """Merges of a BPE in order, from either dialect: `"a b"` strings or `["a", "b"]` pairs."""
+    return [
+        (merge.split(" ", 1)[0], merge.split(" ", 1)[1]) if isinstance(merge, str) else (merge[0], merge[1])
+        for merge in content["model"]["merges"]
+    ]
+
+
+def _has_step(step: dict[str, Any] | None, kind: str) -> bool:
+    if step is None:
+        return False
+    return step["type"] == kind or any(_has_step(inner, kind) for inner in step.get("pretokenizers", ()))

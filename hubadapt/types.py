@@ -1,0 +1,159 @@
+"""The nouns of hubadapt: small frozen values that read and write as JSON.
+
+This is the first file to read. A run is described by one `Manifest`; everything that is shown, published or compared is
+a pure function of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+"""Opens a progress bar: `with progress("counting", total) as advance: advance(1)`."""
+
+
+class Noun(BaseModel):
+    """A frozen value; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelRef(Noun):
+    """A model, pinned: a Hub id with a full commit sha, or a local folder with the hash of its content.
+
+    Attributes:
+        id: Hub id (`owner/name`), or the folder as the user wrote it.
+        revision: Full commit sha, or `sha256:` and the hash of the folder's content.
+        local: Whether `id` is a folder.
+    """
+
+    id: str
+    revision: str
+    local: bool = False
+
+
+class FileEntry(Noun):
+    """One file of an artifact. `path` is relative to the artifact's folder, `size` is in bytes."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+ArtifactKind = Literal["model", "tokenizer", "dataset", "report"]
+
+
+class Artifact(Noun):
+    """A folder that a stage made.
+
+    Attributes:
+        name: Unique in the run; becomes part of the repository's name on the Hub.
+        kind: What the folder holds; `model` and `dataset` folders are published.
+        folder: Path relative to the run folder, with forward slashes.
+        of: The source model it is a form of: `base` or a sibling's name; empty where that makes no sense.
+        files: Every file of the folder, in order of path.
+    """
+
+    name: str
+    kind: ArtifactKind
+    folder: str
+    of: str = ""
+    files: tuple[FileEntry, ...] = ()
+
+
+class Metric(Noun):
+    """One measured number, with what is needed to measure it again.
+
+    Attributes:
+        name: Name from the field, such as `bits_per_byte`.
+        value: The number.
+        unit: Its unit, such as `bits/byte`.
+        higher_is_better: Which way is good; None where neither is (sizes, counts).
+        model: A source's name (`base`, a sibling) or an artifact's name.
+        language: ISO 639-1 code of the text measured.
+        dataset: File or dataset the text comes from.
+        revision: Content hash of that file, or the dataset's commit sha.
+        n: How many texts, prompts or runs the number is over.
+        stderr: Standard error of the value, where one is defined.
+    """
+
+    name: str
+    value: float
+    unit: str
+    higher_is_better: bool | None
+    model: str
+    language: str = ""
+    dataset: str = ""
+    revision: str = ""
+    n: int = 1
+    stderr: float | None = None
+
+
+class StageRecord(Noun):
+    """What one stage was asked, what it made and what it measured.
+
+    Attributes:
+        name: The stage's name in this run.
+        kind: Which stage it is.
+        params: Its complete configuration, defaults included.
+        inputs: Fingerprints and revisions it depended on, by name.
+        artifacts: Folders it made.
+        metrics: Numbers it measured.
+        facts: Other results as plain data (counts, examples, an executed snippet's output).
+        seconds: Wall time; never part of a hash.
+        fingerprint: Hash of kind, parameters and inputs: equal fingerprints mean equal work.
+    """
+
+    name: str
+    kind: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    artifacts: tuple[Artifact, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    facts: dict[str, Any] = Field(default_factory=dict)
+    seconds: float
+    fingerprint: str
+
+
+class Manifest(Noun):
+    """The one record of a run, from which cards, pushes and comparisons are derived.
+
+    Attributes:
+        schema_version: Version of this format.
+        name: The run's name; the prefix of every repository it publishes.
+        language: ISO 639-1 code of the target language.
+        license: Licence of the published models, as a Hub identifier.
+        base: The base model.
+        siblings: Other tunes of the base, by name.
+        recipe: The recipe's text, verbatim.
+        packages: Versions of the packages that decide results, by name.
+        hardware: Processor, cores and memory of the machine that ran it.
+        stages: Records, in the order they ran.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str
+    language: str
+    license: str
+    base: ModelRef
+    siblings: dict[str, ModelRef] = Field(default_factory=dict)
+    recipe: str
+    packages: dict[str, str] = Field(default_factory=dict)
+    hardware: dict[str, str] = Field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """All artifacts, in the order they were made."""
+        return tuple(artifact for record in self.stages for artifact in record.artifacts)
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """All metrics, in the order they were measured."""
+        return tuple(metric for record in self.stages for metric in record.metrics)
+
+    def sources(self) -> dict[str, ModelRef]:
+        """The models the run started from: `base` first, then the siblings by name."""
+        return {"base": self.base, **self.siblings}

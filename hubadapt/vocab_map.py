@@ -1,0 +1,158 @@
+"""`VocabMap`: which old rows each row of a new vocabulary is made of, and the one function that applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from hubadapt.errors import ManifestError
+
+VOCAB_MAP_NAME = "vocab_map.safetensors"
+_BLOCK = 4096
+
+
+class Origin(IntEnum):
+    """Where a row comes from: an old row unchanged, a combination of old rows, or nowhere (to be learnt)."""
+
+    COPIED = 0
+    COMPOSED = 1
+    FRESH = 2
+
+
+@dataclass(frozen=True)
+class VocabMap:
+    """A sparse real matrix, new vocabulary × old vocabulary, in compressed rows, with the origin of each row.
+
+    Attributes:
+        indptr: Where each row's entries begin, shape (V_new + 1,), int64.
+        indices: Old ids, shape (entries,), int64.
+        weights: Their weights, shape (entries,), float64.
+        origins: An `Origin` for each row, shape (V_new,), uint8.
+        old_size: V_old, the number of rows of the old table.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray
+    origins: np.ndarray
+    old_size: int
+
+    def __post_init__(self) -> None:
+        if len(self.indptr) != len(self.origins) + 1 or self.indptr[-1] != len(self.indices):
+            raise ValueError("indptr, indices and origins disagree about the number of rows or entries")
+        if len(self.indices) and not 0 <= self.indices.min() <= self.indices.max() < self.old_size:
+            raise ValueError(f"an index lies outside the old table of {self.old_size} rows")
+
+    @property
+    def new_size(self) -> int:
+        """V_new, the number of rows of the new table."""
+        return len(self.origins)
+
+    def rows_of(self, origin: Origin) -> np.ndarray:
+        """New ids of one origin, ascending, int64."""
+        return np.flatnonzero(self.origins == origin)
+
+    def reweighted(self, weights: np.ndarray) -> VocabMap:
+        """The same map with other weights, shape (entries,)."""
+        return VocabMap(self.indptr, self.indices, weights.astype(np.float64), self.origins, self.old_size)
+
+    def save(self, path: Path) -> None:
+        """Write the map as one safetensors file; equal maps give equal bytes."""
+        tensors = {
+            "indptr": self.indptr,
+            "indices": self.indices,
+            "weights": self.weights,
+            "origins": self.origins,
+            "old_size": np.array([self.old_size], dtype=np.int64),
+        }
+        path.write_bytes(save(tensors))
+
+    @staticmethod
+    def load(path: Path) -> VocabMap:
+        """Read a map that `save` wrote.
+
+        Raises:
+            ManifestError: The file is missing or damaged.
+        """
+        try:
+            tensors = load_file(path)
+            return VocabMap(
+                tensors["indptr"],
+                tensors["indices"],
+                tensors["weights"],
+                tensors["origins"],
+                int(tensors["old_size"][0]),
+            )
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ManifestError(
+                f"{path} is no readable vocabulary map: {error}.", "Delete the stage's folder and run the recipe again."
+            ) from error
+
+
+def from_pieces(old_size: int, pieces: Sequence[Sequence[int]]) -> VocabMap:
+    """The map of an extended vocabulary: old rows copied, new ones the plain mean of their pieces.
+
+    Args:
+        old_size: V_old; the first V_old rows of the new table are the old ones.
+        pieces: For each new row its old ids, in order; an empty list leaves the row fresh.
+
+    Source:
+        Tikhomirov & Chernyshev 2024, arXiv 2412.21140, eq. 1.
+    """
+    lengths = np.array([1] * old_size + [len(row) for row in pieces], dtype=np.int64)
+    indices = np.array([*range(old_size), *(piece for row in pieces for piece in row)], dtype=np.int64)
+    origins = np.full(len(lengths), Origin.COPIED, dtype=np.uint8)
+    origins[old_size:] = [Origin.COMPOSED if row else Origin.FRESH for row in pieces]
+    weights = np.repeat(1.0 / np.maximum(lengths, 1), lengths)
+    return VocabMap(np.concatenate([[0], np.cumsum(lengths)]), indices, weights, origins, old_size)
+
+
+def compose_blocks(vocab_map: VocabMap, table: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:
+    """Composed rows in float32 blocks of at most 4,096, for the new ids `rows`, in their order.
+
+    Args:
+        vocab_map: The map to apply.
+        table: Old table, shape (V_old, D), any float dtype.
+        rows: New ids, shape (n,).
+    """
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        spans = [np.arange(vocab_map.indptr[row], vocab_map.indptr[row + 1]) for row in block]
+        entries = np.concatenate(spans) if spans else np.empty(0, dtype=np.int64)
+        target = torch.from_numpy(np.repeat(np.arange(len(block)), [len(span) for span in spans]))
+        weights = torch.from_numpy(vocab_map.weights[entries]).to(torch.float32)
+        values = table[torch.from_numpy(vocab_map.indices[entries])].to(torch.float32) * weights[:, None]
+        yield torch.zeros(len(block), table.shape[1]).index_add_(0, target, values)
+
+
+def apply(vocab_map: VocabMap, table: torch.Tensor) -> torch.Tensor:
+    """Make the new table out of the old one.
+
+    Copied rows keep every bit, composed ones are summed in float32 and cast once, fresh ones are zero.
+
+    Args:
+        vocab_map: The map, V_new × V_old.
+        table: Old table, shape (V_old, D), any float dtype.
+
+    Returns:
+        New table, shape (V_new, D), in the dtype of `table`.
+
+    Raises:
+        ValueError: The table has another number of rows than the map's old vocabulary.
+    """
+    if table.shape[0] != vocab_map.old_size:
+        raise ValueError(f"the table has {table.shape[0]} rows, the map expects {vocab_map.old_size}")
+    new = torch.zeros(vocab_map.new_size, table.shape[1], dtype=table.dtype)
+    copied = vocab_map.rows_of(Origin.COPIED)
+    new[torch.from_numpy(copied)] = table[torch.from_numpy(vocab_map.indices[vocab_map.indptr[copied]])]
+    composed = vocab_map.rows_of(Origin.COMPOSED)
+    for start, block in zip(range(0, len(composed), _BLOCK), compose_blocks(vocab_map, table, composed), strict=True):
+        new[torch.from_numpy(composed[start : start + _BLOCK])] = block.to(table.dtype)
+    return new
