@@ -21,9 +21,11 @@ def load_model(folder: Path) -> Any:
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
     load_config(folder)
     shard_map(folder)
+    logging.disable_progress_bar()
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 

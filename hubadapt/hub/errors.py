@@ -9,12 +9,13 @@ from hubadapt.errors import HubError
 
 
 @contextmanager
-def explained(what: str, *, write: bool = False) -> Iterator[None]:
+def explained(what: str, *, write: bool = False, endpoint: str | None = None) -> Iterator[None]:
     """Run calls to the Hub; failures a user can mend become `HubError`.
 
     Args:
         what: The repository or action, for the message.
         write: Whether the calls need write rights.
+        endpoint: The Hub that is called; by default the one of `HF_ENDPOINT`.
 
     Raises:
         HubError: Not found, gated, no or a weak token, a revision that is not there, a stale parent commit, or a Hub
@@ -33,15 +34,16 @@ def explained(what: str, *, write: bool = False) -> Iterator[None]:
     )
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever httpx the client uses
 
+    hub = endpoint or constants.ENDPOINT
     unreachable = HubError(
-        f"the Hub at {constants.ENDPOINT} does not answer ({what}).",
+        f"the Hub at {hub} does not answer ({what}).",
         "Check the network and HF_ENDPOINT; without internet use folders or `hubadapt hub serve`.",
     )
     try:
         yield
     except GatedRepoError as error:
         raise HubError(
-            f"{what} is gated.", f"Ask for access on {constants.ENDPOINT}/{what.split('@')[0]}, then: hf auth login"
+            f"{what} is gated.", f"Ask for access on {hub}/{what.split('@')[0]}, then: hf auth login"
         ) from error
     except RevisionNotFoundError as error:
         raise HubError(
@@ -49,7 +51,7 @@ def explained(what: str, *, write: bool = False) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise HubError(
-            f"{what} does not exist on {constants.ENDPOINT}, or is private.",
+            f"{what} does not exist on {hub}, or is private.",
             "Check the spelling; a folder starts with ./ ; for a private one: hf auth login",
         ) from error
     except LocalTokenNotFoundError as error:

@@ -69,6 +69,7 @@ def publish(
     plans: list[RepositoryPlan],
     *,
     token: str | None = None,
+    endpoint: str | None = None,
     private: bool = False,
     report: Callable[[RepositoryPlan, str], None] = lambda plan, event: None,
 ) -> list[Published]:
@@ -80,6 +81,7 @@ def publish(
         run: The run folder; a receipt is written into it.
         plans: What to publish, in order.
         token: Hub token; by default the one huggingface_hub finds.
+        endpoint: The Hub; by default the one of `HF_ENDPOINT`.
         private: Whether repositories that do not exist yet are made private.
         report: Called with a plan and `started`, `unchanged` or `published`.
 
@@ -90,7 +92,7 @@ def publish(
 
     from hubadapt import __version__
 
-    api = HfApi(token=token, library_name="hubadapt", library_version=__version__)
+    api = HfApi(endpoint=endpoint, token=token, library_name="hubadapt", library_version=__version__)
     _require_token(api, plans[0].id)
     receipts: list[Published] = []
     for plan in plans:
@@ -108,14 +110,14 @@ def _require_token(api: Any, what: str) -> None:
         raise HubError(
             f"there is no token, and publishing {what} needs one.", "hf auth login, or: export HF_TOKEN=hf_…"
         )
-    with explained(what, write=True):
+    with explained(what, write=True, endpoint=api.endpoint):
         api.whoami()
 
 
 def _publish_one(api: Any, plan: RepositoryPlan, *, private: bool) -> Published:
     from huggingface_hub import CommitOperationAdd
 
-    with explained(plan.id, write=True):
+    with explained(plan.id, write=True, endpoint=api.endpoint):
         api.create_repo(plan.id, repo_type=plan.type, private=private, exist_ok=True)
         remote = _snapshot(api, plan)
         uploads = changed(

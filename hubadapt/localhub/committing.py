@@ -1,0 +1,130 @@
+"""Writing commits: objects first, the branch last, one writer per repository at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dulwich.index import commit_tree
+from dulwich.object_store import iter_tree_contents
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from hubadapt.localhub.attributes import with_lfs_paths
+from hubadapt.localhub.changes import Change, apply
+from hubadapt.localhub.refusals import Refusal, missing_revision
+from hubadapt.localhub.repository import Repository
+
+_FILE = 0o100644
+_STALE = "A commit has happened since. Please refresh and try again."
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A commit that somebody asks for; `parent` is the head they saw, or None where they do not care."""
+
+    author: str
+    message: str
+    changes: Sequence[Change]
+    parent: str | None = None
+
+
+def add_blob(repository: Repository, content: bytes) -> str:
+    """Store content in git and return its id; nothing refers to it yet."""
+    # Under the lock because dulwich refuses to write an object that another thread is writing.
+    with repository.lock, repository.git() as git:
+        blob = Blob.from_string(content)
+        git.object_store.add_object(blob)
+        return str(blob.id.decode())
+
+
+def commit(repository: Repository, branch: str, proposal: Proposal) -> str:
+    """Add a commit to a branch and return the branch's head.
+
+    Where the changes change nothing, and where the very commit was made already (a client repeats it when the reply
+    was lost), the head stays as it is.
+
+    Raises:
+        Refusal: There is no such branch (404), its head is not the parent asked for (412), or the changes do not fit.
+    """
+    ref = Ref(f"refs/heads/{branch}".encode())
+    with repository.lock, repository.git() as git:
+        head = git.refs.read_ref(ref)
+        if head is None:
+            raise missing_revision(branch)
+        old = git.object_store[ObjectID(head)]
+        assert isinstance(old, Commit)
+        if _is_repeated(git, old, proposal):
+            return str(head.decode())
+        if proposal.parent is not None and proposal.parent != head.decode():
+            raise Refusal(412, _STALE)
+        tree = _new_tree(git, old, proposal.changes)
+        if tree == old.tree:
+            return str(head.decode())
+        made = new_commit(git, tree, [ObjectID(head)], proposal.author, proposal.message)
+        if not git.refs.set_if_equals(ref, ObjectID(head), made):
+            raise Refusal(409, "Another commit was made at the same time. Please retry.")
+        return str(made.decode())
+
+
+def new_commit(git: Repo, tree: ObjectID, parents: list[ObjectID], author: str, message: str) -> ObjectID:
+    """Write a commit object; no branch refers to it yet."""
+    made = Commit()
+    made.tree = tree
+    made.parents = parents
+    made.author = made.committer = f"{author} <{author}@localhost>".encode()
+    made.author_time = made.commit_time = int(time.time())
+    made.author_timezone = made.commit_timezone = 0
+    made.encoding = b"UTF-8"
+    made.message = message.encode()
+    git.object_store.add_object(made)
+    return made.id
+
+
+def first_commit(git: Repo, branch: str, author: str, files: dict[str, bytes]) -> None:
+    """Give a new git repository its first commit."""
+    blobs = {path: Blob.from_string(content) for path, content in files.items()}
+    for blob in blobs.values():
+        git.object_store.add_object(blob)
+    tree = _write_tree(git, {path: blob.id.decode() for path, blob in blobs.items()})
+    made = new_commit(git, tree, [], author, "initial commit")
+    git.refs.set_if_equals(Ref(f"refs/heads/{branch}".encode()), None, made)
+
+
+def _is_repeated(git: Repo, head: Commit, proposal: Proposal) -> bool:
+    if proposal.parent is None or [proposal.parent.encode()] != list(head.parents):
+        return False
+    before = git.object_store[head.parents[0]]
+    if head.message != proposal.message.encode() or not isinstance(before, Commit):
+        return False
+    return bool(_new_tree(git, before, proposal.changes) == head.tree)
+
+
+def _new_tree(git: Repo, base: Commit, changes: Sequence[Change]) -> ObjectID:
+    files = apply(_files(git, base.tree), changes)
+    big = [change.path for change in changes if change.is_lfs and files.get(change.path) == change.oid]
+    if big:
+        known = git.object_store[ObjectID(files[".gitattributes"].encode())] if ".gitattributes" in files else None
+        before = known.data if isinstance(known, Blob) else b""
+        after = with_lfs_paths(before, big)
+        if after != before:
+            blob = Blob.from_string(after)
+            git.object_store.add_object(blob)
+            files[".gitattributes"] = blob.id.decode()
+    return _write_tree(git, files)
+
+
+def _files(git: Repo, tree: ObjectID) -> dict[str, str]:
+    found = iter_tree_contents(git.object_store, tree)
+    return {item.path.decode(): item.sha.decode() for item in found if item.path and item.sha}
+
+
+def _write_tree(git: Repo, files: dict[str, str]) -> ObjectID:
+    if not files:
+        empty = Tree()
+        git.object_store.add_object(empty)
+        return empty.id
+    blobs = [(path.encode(), ObjectID(oid.encode()), _FILE) for path, oid in files.items()]
+    return commit_tree(git.object_store, blobs)

@@ -1,0 +1,1 @@
+"""The addresses of the Hub, one file per noun; each gives a list `ROUTES`."""

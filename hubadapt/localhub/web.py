@@ -1,0 +1,232 @@
+"""What every route needs: who asks, for which repository, with which body; and how replies and refusals look."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hubadapt.localhub.accounts import ANONYMOUS, Visitor
+from hubadapt.localhub.addresses import RepoId, repo_id
+from hubadapt.localhub.blobs import BLOCK, Incoming
+from hubadapt.localhub.hub import Hub
+from hubadapt.localhub.refusals import Refusal, missing_repository
+from hubadapt.localhub.repository import Repository
+
+MAX_JSON = 16 << 20
+"""Cap on a JSON body in bytes."""
+
+Body = dict[str, Any]
+
+
+class RawPaths:
+    """Routes on the path as it was sent, still percent-encoded.
+
+    A revision such as `stage/one` arrives as `stage%2Fone` in one segment; the decoded path that servers hand over
+    could not tell it from two segments.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path") or quote(scope["path"]).encode()
+            scope = dict(scope, path=raw.split(b"?")[0].decode("latin-1"))
+        await self._app(scope, receive, send)
+
+
+def hub_of(request: Request) -> Hub:
+    """The Hub that serves a request."""
+    hub = request.app.state.hub
+    assert isinstance(hub, Hub)
+    return hub
+
+
+def endpoint(request: Request) -> str:
+    """The address of this server as the client knows it."""
+    return str(request.base_url).rstrip("/")
+
+
+def part(request: Request, name: str) -> str:
+    """A named part of the path, decoded."""
+    return unquote(request.path_params[name])
+
+
+def visitor(request: Request) -> Visitor:
+    """Who asks.
+
+    Raises:
+        Refusal: They sent a token that was never issued.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return ANONYMOUS
+    found = hub_of(request).accounts.visitor(token.strip())
+    if found is None:
+        raise Refusal(401, "Invalid username or password.")
+    return found
+
+
+def member(request: Request) -> str:
+    """The name of the user who asks, with whatever token.
+
+    Raises:
+        Refusal: They sent none.
+    """
+    name = visitor(request).name
+    if name is None:
+        raise Refusal(401, "Invalid username or password.")
+    return name
+
+
+def writer(request: Request) -> str:
+    """The name of the user who asks to change something.
+
+    Raises:
+        Refusal: They sent no token, or one that may only read.
+    """
+    name = member(request)
+    if visitor(request).role != "write":
+        raise Refusal(403, "Forbidden: this token may only read. Use a token that may write.")
+    return name
+
+
+def address_of(request: Request) -> RepoId:
+    """The repository id in the path of a request; file addresses of models name no kind."""
+    plural = request.path_params.get("plural")
+    if plural is None:
+        first = request.url.path.split("/")[1]
+        plural = first if first in ("datasets", "spaces") else "models"
+    return repo_id(plural, part(request, "namespace"), part(request, "name").removesuffix(".git"))
+
+
+def repository_of(request: Request) -> Repository:
+    """The repository a request is about.
+
+    Raises:
+        Refusal: It does not exist, or is private and the visitor shows no token: both look the same.
+    """
+    address = address_of(request)
+    who = visitor(request)
+    found = hub_of(request).shelf.find(address)
+    if found is None or (who.role is None and found.settings().private):
+        raise missing_repository(address.full_name)
+    return found
+
+
+async def json_body(request: Request) -> Body:
+    """The JSON object a request carries; an empty body counts as an empty object."""
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > MAX_JSON:
+            raise Refusal(413, "The body is too big")
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise Refusal(400, f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "The body is not a JSON object")
+    return body
+
+
+def with_json(handler: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Make an endpoint of a function that takes the JSON body too; it runs in a thread, for it waits for the disk."""
+
+    async def read_and_handle(request: Request) -> Response:
+        body = await json_body(request)
+        return await run_in_threadpool(handler, request, body)
+
+    read_and_handle.__doc__ = inspect.getdoc(handler)
+    return read_and_handle
+
+
+async def receive(request: Request, into: Incoming, limit: int) -> None:
+    """Write the body of a request to a file that is being received, in big blocks and off the event loop.
+
+    Raises:
+        Refusal: It is bigger than `limit` bytes.
+    """
+    async for block in blocks(request):
+        if into.size + len(block) > limit:
+            raise Refusal(413, f"The body is bigger than {limit} bytes")
+        await run_in_threadpool(into.write, block)
+
+
+async def blocks(request: Request) -> AsyncIterator[bytearray]:
+    """The body of a request in blocks of about a megabyte, gathered from the small pieces that arrive."""
+    gathered = bytearray()
+    async for piece in request.stream():
+        gathered += piece
+        if len(gathered) >= BLOCK:
+            yield gathered
+            gathered = bytearray()
+    if gathered:
+        yield gathered
+
+
+def reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON reply."""
+    return JSONResponse(content, status, headers)
+
+
+def date(seconds: float) -> str:
+    """Unix time as the Hub writes dates."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def flag(request: Request, name: str) -> bool:
+    """A yes-or-no query parameter; old clients write `True`."""
+    return request.query_params.get(name, "").lower() in ("1", "true")
+
+
+def number(request: Request, name: str, default: int, highest: int) -> int:
+    """A number in the query, from 0 to `highest`."""
+    text = request.query_params.get(name, "")
+    return min(int(text), highest) if text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
+def next_page(request: Request, **changes: object) -> dict[str, str]:
+    """The header that names the next page: this address with some query parameters changed."""
+    query = request.url.include_query_params(**changes).query
+    return {"Link": f'<{endpoint(request)}{request.url.path}?{query}>; rel="next"'}
+
+
+async def show_refusal(request: Request, error: Exception) -> Response:
+    """The reply for a refusal."""
+    assert isinstance(error, Refusal)
+    # A header holds no line breaks and only Latin letters; the body has the message as it is.
+    plain = error.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+    headers = {"X-Error-Message": plain, **error.headers}
+    if error.code:
+        headers["X-Error-Code"] = error.code
+    return reply({"error": error.message, **error.body}, error.status, headers)
+
+
+async def show_bad_text(request: Request, error: Exception) -> Response:
+    """The reply to text that JSON can carry and UTF-8 cannot, such as half of a surrogate pair."""
+    return await show_refusal(request, Refusal(400, "The request holds text that is not valid Unicode"))
+
+
+async def show_disk_error(request: Request, error: Exception) -> Response:
+    """The reply where the disk is full: a status that clients do not answer with retries."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return await show_refusal(request, Refusal(507, "The disk of this Hub is full"))
+    raise error
+
+
+async def show_disconnect(request: Request, error: Exception) -> Response:
+    """The reply nobody reads, to a client that went away in mid-body."""
+    assert isinstance(error, ClientDisconnect)
+    return Response(status_code=400)
