@@ -57,7 +57,7 @@ def load_config(folder: Path) -> PretrainedConfig:
         raise ModelError(f"{folder} is no model: it holds no config.json.", "Name a folder that save_pretrained wrote.")
     try:
         config = AutoConfig.from_pretrained(folder)
-    except (ValueError, OSError) as error:
+    except Exception as error:
         raise ModelError(
             f"{folder}/config.json cannot be used: {str(error).splitlines()[0]}",
             "Check the file; a newer transformers may know the architecture: pip install -U transformers",
@@ -84,9 +84,17 @@ def find_tables(config: PretrainedConfig) -> Tables:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     names = {id(module): name for name, module in model.named_modules()}
-    embedding = names[id(model.get_input_embeddings())] + ".weight"
-    head = names[id(model.get_output_embeddings())] + ".weight"
+    embedding = _name_on_disk(model, names[id(model.get_input_embeddings())] + ".weight")
+    head = _name_on_disk(model, names[id(model.get_output_embeddings())] + ".weight")
     return Tables(embedding, None if config.get_text_config().tie_word_embeddings else head)
+
+
+def _name_on_disk(model: Any, name: str) -> str:
+    """What transformers calls a tensor in files: GPT-NeoX's `lm_head.weight`, for one, is `embed_out.weight` there."""
+    from transformers.core_model_loading import revert_weight_conversion
+
+    (written,) = revert_weight_conversion(model, {name: torch.empty(0)})
+    return str(written)
 
 
 def shard_map(folder: Path) -> dict[str, str]:
@@ -97,8 +105,7 @@ def shard_map(folder: Path) -> dict[str, str]:
     """
     index = folder / INDEX_NAME
     if index.is_file():
-        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        shards = sorted(set(weight_map.values()))
+        shards = _shards(index)
     elif (folder / SINGLE_NAME).is_file():
         shards = [SINGLE_NAME]
     else:
@@ -158,6 +165,13 @@ def write_with_tables(
     _write_config(source, partial, config_changes)
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{index} is damaged: it names no shards.", "Download or copy the model again.") from error
 
 
 def _tensor_names(path: Path) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubadapt.checkpoint import load_config
+from hubadapt.checkpoint import load_config, shard_map
 from hubadapt.errors import ModelError, UserError, raise_all
 from hubadapt.hub.fetch import Resolved, local_folder, resolve
 from hubadapt.machine import float_operations
+from hubadapt.model import load_tokenizer
 from hubadapt.recipe import Recipe
 from hubadapt.secret_scan import find_local_paths
 from hubadapt.stages import Cost, Outlook, find_stage
@@ -51,13 +51,14 @@ def forecast(recipe: Recipe) -> Forecast:
     start = recipe.path.parent
     errors: list[UserError] = []
     sources: dict[str, Resolved] = {}
+    folders: dict[str, Path] = {}
     for name, text in {"base": recipe.base, **recipe.siblings}.items():
         try:
             sources[name] = resolve(text, start)
-            _check_model(sources[name], start)
+            folders[name] = _check_model(sources[name], start)
         except UserError as error:
             errors.append(error)
-    outlook = _outlook(recipe, sources)
+    outlook = _outlook(recipe, sources, folders)
     for kind, config in recipe.stages.items():
         errors += find_stage(kind).check(config, outlook)
     raise_all(errors)
@@ -65,30 +66,32 @@ def forecast(recipe: Recipe) -> Forecast:
     return Forecast(sources, _warnings(recipe, sources), costs)
 
 
-def _check_model(source: Resolved, start: Path) -> None:
+def _check_model(source: Resolved, start: Path) -> Path:
     folder = local_folder(source.ref, start, weights=False)
     load_config(folder)
+    if source.ref.local and source.model_bytes:
+        shard_map(folder)
     require_byte_level(read_tokenizer_json(folder), folder)
+    load_tokenizer(folder)
     if source.model_bytes == 0:
         raise ModelError(
             f"{source.ref.id} holds no safetensors weights.",
             "Convert it once: AutoModelForCausalLM.from_pretrained(...).save_pretrained(...)",
         )
+    return folder
 
 
-def _outlook(recipe: Recipe, sources: dict[str, Resolved]) -> Outlook:
+def _outlook(recipe: Recipe, sources: dict[str, Resolved], folders: dict[str, Path]) -> Outlook:
     parameters = rows = width = size = 0
-    if "base" in sources:
-        config = None
-        with contextlib.suppress(UserError):  # already among the problems
-            config = load_config(local_folder(sources["base"].ref, recipe.path.parent, weights=False)).get_text_config()
-        if config is not None:
-            rows, width, size = config.vocab_size, config.hidden_size, sources["base"].model_bytes
-            parameters = size // (4 if str(config.dtype).endswith("float32") else 2)
+    if "base" in folders:
+        config = load_config(folders["base"]).get_text_config()
+        rows, width, size = config.vocab_size, config.hidden_size, sources["base"].model_bytes
+        parameters = size // (4 if str(config.dtype).endswith("float32") else 2)
     return Outlook(
         recipe_folder=recipe.path.parent,
         language=recipe.language,
         siblings=len(recipe.siblings),
+        folders=folders,
         parameters=parameters,
         table_rows=rows,
         hidden_size=width,

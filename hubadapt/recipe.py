@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hubadapt.errors import RecipeError, UserError, raise_all
 from hubadapt.registry import suggest
 from hubadapt.secret_scan import find_secrets
 from hubadapt.stages import Stage, StageConfig, find_stage
+
+_NAME = r"^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$"
 
 
 class _Head(BaseModel):
@@ -19,12 +22,21 @@ class _Head(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+    name: str = Field(pattern=_NAME, max_length=60)
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     license: str = Field(min_length=1)
     base: str = Field(min_length=1)
     siblings: dict[str, str] = Field(default_factory=dict)
     stages: list[Any] = Field(min_length=1)
+
+    @field_validator("siblings")
+    @classmethod
+    def _names(cls, siblings: dict[str, str]) -> dict[str, str]:
+        for name in siblings:
+            # A name becomes a folder and part of a repository's name; "base" is taken.
+            if name == "base" or not re.fullmatch(_NAME, name):
+                raise ValueError(f"{name!r} cannot be a sibling's name")
+        return siblings
 
 
 class Recipe(BaseModel):
@@ -109,6 +121,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 def _read_stages(items: Any, path: Path) -> tuple[dict[str, StageConfig], list[UserError]]:
     configs: dict[str, StageConfig] = {}
     errors: list[UserError] = []
+    before: list[str] = []
     for item in items if isinstance(items, list) else ():
         kind, params = _stage_item(item)
         try:
@@ -116,9 +129,10 @@ def _read_stages(items: Any, path: Path) -> tuple[dict[str, StageConfig], list[U
         except RecipeError as error:
             errors.append(RecipeError(f"{path}: {error.problem}", error.hint))
             continue
-        config, found = _validate(stage.config, params or {}, f"{path}: stage {kind}")
+        config, found = _validate(stage.config, {} if params is None else params, f"{path}: stage {kind}")
         errors += found
-        errors += _order_errors(stage, configs, path)
+        errors += _order_errors(stage, before, path)
+        before.append(kind)
         if config is not None:
             configs[kind] = config
     return configs, errors
@@ -126,11 +140,12 @@ def _read_stages(items: Any, path: Path) -> tuple[dict[str, StageConfig], list[U
 
 def _stage_item(item: Any) -> tuple[str, Any]:
     if isinstance(item, dict) and len(item) == 1:
-        return next(iter(item.items()))
+        kind, params = next(iter(item.items()))
+        return str(kind), params
     return str(item), None
 
 
-def _order_errors(stage: Stage, before: dict[str, StageConfig], path: Path) -> list[UserError]:
+def _order_errors(stage: Stage, before: list[str], path: Path) -> list[UserError]:
     if stage.kind in before:
         return [RecipeError(f"{path}: the stage {stage.kind} stands twice.", "Remove one of them.")]
     return [
@@ -155,6 +170,11 @@ def _to_error(model: type[BaseModel], issue: Any, where: str) -> UserError:
         )
     if issue["type"] == "missing":
         return RecipeError(f"{where} lacks {place!r}.", f"Add `{place}:`; `hubadapt new` writes a complete recipe.")
+    if issue["type"] == "model_type":
+        return RecipeError(
+            f"{where}{f': {place}' if place else ''} takes keys with values, not {str(issue['input'])[:60]}.",
+            "See `hubadapt stages` for its keys.",
+        )
     return RecipeError(
         f"{where} has a bad value for {place!r}: {issue['msg']} (found {str(issue['input'])[:60]!r}).",
         "See `hubadapt stages` for what each key takes.",

@@ -69,6 +69,7 @@ def run_recipe(
             folder = _stage_folder(run, number, kind, mark)
             context = StageContext(folder, run, recipe.path.parent, manifest, sources, progress)
             record = _run_stage(stage, config, context, inputs, mark)
+            records.clear()
             report(kind, "done")
             write_manifest(run, _with(manifest, record))
         manifest = _with(manifest, record)

@@ -11,7 +11,9 @@ _PATTERNS = {
     "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "a URL with a password": r"\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@",
-    "a password or token": r"(?im)^\s*[\w-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token)[\w-]*\s*[:=]\s*\S+",
+    "a password or token": (
+        r"(?im)^[ \t]*(?:- +)?[\w-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token)[\w-]*\s*[:=]\s*\S+"
+    ),
 }
 
 

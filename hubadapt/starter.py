@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jinja2
@@ -49,14 +50,14 @@ def write_starter(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    name = f"{base.rstrip('/').split('/')[-1].split('@')[0].lower()}-{language}"
+    words = re.findall(r"[a-z0-9]+(?:\.[a-z0-9]+)*", base.split("@")[0].rstrip("/").split("/")[-1].lower())
     siblings_by_name = {
         ("instruct" if len(siblings) == 1 else f"sibling{i}"): sibling for i, sibling in enumerate(siblings, start=1)
     }
     write_atomic(
         path,
         template.render(
-            name=name,
+            name="-".join([*words, language]),
             base=base,
             language=language,
             siblings=siblings_by_name,

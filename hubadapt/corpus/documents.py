@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ def read_documents(path: Path, *, license: str | None) -> Iterator[Document]:
         license: Licence of rows that do not name one.
 
     Raises:
-        CorpusError: The file is missing, not UTF-8, malformed or of another format, or a row has no text or licence.
+        CorpusError: The file is missing, not UTF-8, damaged or of another format, or a row has no text or licence.
     """
     if not path.is_file():
         raise CorpusError(f"the corpus {path} does not exist.", "Check `path` under `corpus.sources` in the recipe.")
@@ -52,6 +53,8 @@ def read_documents(path: Path, *, license: str | None) -> Iterator[Document]:
             f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}.",
             f"Convert it, for example: iconv -f cp1251 -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}",
         ) from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise CorpusError(f"{path} is damaged: {error}.", "Download or copy the file again.") from error
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -36,4 +36,4 @@ def _caveat(manifest: Manifest) -> Iterator[str]:
     if facts:
         learnt = f"{facts['trained_parameters']:,} numbers of the new rows learnt, on {facts['tokens']:,} tokens"
         yield f"Only the {learnt}. That shows the gain in speed, and"
-        yield "that English stays; it cannot teach the model more Russian: real adaptations train on billions of tokens."
+        yield "that English stays; more Russian it cannot teach: real adaptations train on billions of tokens."

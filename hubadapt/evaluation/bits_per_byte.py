@@ -62,7 +62,7 @@ def bits_per_byte(
         advance: Called with the number of texts just measured.
 
     Raises:
-        ModelError: A text is longer than the model's context.
+        ModelError: A text is longer than the model's context, or the model's logits are not finite.
     """
     first = document_token(tokenizer)
     sequences = [[first, *tokenizer.encode(text, add_special_tokens=False)] for text in texts]
@@ -73,6 +73,10 @@ def bits_per_byte(
         batch = order[start : start + _BATCH]
         bits[batch] = _bits(model, [sequences[i] for i in batch])
         advance(len(batch))
+    if not np.isfinite(bits).all():
+        raise ModelError(
+            "the model gives probabilities that are not numbers.", "If it was trained, lower the learning rate."
+        )
     sizes = np.array([len(text.encode()) for text in texts], dtype=np.float64)
     value = bits.sum() / sizes.sum()
     spread = bits - value * sizes

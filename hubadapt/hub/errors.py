@@ -66,7 +66,7 @@ def explained(what: str, *, write: bool = False, endpoint: str | None = None) ->
         raise unreachable from error
     except HfHubHTTPError as error:
         raise _by_status(error, what, write=write) from error
-    except (httpx.ConnectError, httpx.TimeoutException) as error:
+    except httpx.TransportError as error:
         raise unreachable from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubadapt.errors import ModelError
+from hubadapt.errors import ManifestError, ModelError
 from hubadapt.hub.errors import explained
 from hubadapt.manifest import hash_folder
 from hubadapt.types import ModelRef
@@ -75,3 +75,25 @@ def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:
     patterns = [*_SMALL, *(["*.safetensors"] if weights else [])]
     with explained(f"{ref.id}@{ref.revision}"):
         return Path(snapshot_download(ref.id, revision=ref.revision, allow_patterns=patterns))
+
+
+def source_folder(ref: ModelRef, run: Path) -> Path:
+    """The folder of a model that a run started from.
+
+    A run does not record where its recipe lay. A relative folder is looked for beside the run folder, in the folders
+    above it and in the current one; only one with the recorded content is taken.
+
+    Raises:
+        ManifestError: It is gone or has changed.
+        HubError: The download failed.
+    """
+    if not ref.local:
+        return local_folder(ref, run)
+    for start in dict.fromkeys((*run.resolve().parents, Path.cwd())):
+        folder = start / Path(ref.id).expanduser()
+        if folder.is_dir() and hash_folder(folder) == ref.revision:
+            return folder
+    raise ManifestError(
+        f"the source model {ref.id} is gone or has changed since the run.",
+        "Put it back as it was, or run the recipe again.",
+    )

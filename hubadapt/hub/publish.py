@@ -11,11 +11,12 @@ from typing import Any
 
 from hubadapt.errors import HubError, ManifestError
 from hubadapt.hub.errors import explained
+from hubadapt.hub.fetch import source_folder
 from hubadapt.hub.plan import Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
 from hubadapt.lineage import Names
-from hubadapt.manifest import damage, hash_folder, list_files, read_manifest, write_atomic
+from hubadapt.manifest import damage, list_files, read_manifest, write_atomic
 from hubadapt.secret_scan import find_secrets
-from hubadapt.types import Manifest
+from hubadapt.types import FileEntry, Manifest
 
 _REGULAR_LIMIT = 20_000_000
 RECEIPT_NAME = "receipt.json"
@@ -41,16 +42,15 @@ class Published:
     url: str
 
 
-def prepare(run: Path, namespace: str, recipe_folder: Path | None = None) -> list[RepositoryPlan]:
+def prepare(run: Path, namespace: str) -> list[RepositoryPlan]:
     """The plan for a run folder, after checking that its files are what the manifest says.
 
     Args:
         run: The run folder.
         namespace: User or organisation to publish under.
-        recipe_folder: Where relative folders of local sources start; the run folder's parent by default.
 
     Raises:
-        ManifestError: The manifest or a file it names is missing or damaged.
+        ManifestError: The manifest, a file it names or a local source is missing or damaged.
         HubError: The notes hold what looks like a secret.
     """
     manifest = read_manifest(run)
@@ -60,7 +60,7 @@ def prepare(run: Path, namespace: str, recipe_folder: Path | None = None) -> lis
             raise ManifestError(
                 f"the run {run} is damaged: {wrong}.", f"Run the recipe again: hubadapt run RECIPE.yaml --out {run}"
             )
-    sources = _local_sources(manifest, recipe_folder or run.parent)
+    sources = _local_sources(manifest, run)
     return plan_push(manifest, run, Names(manifest, namespace), sources=sources, notes=_notes(run))
 
 
@@ -152,19 +152,9 @@ def _git_blob(upload: Upload) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _local_sources(manifest: Manifest, start: Path) -> dict[str, tuple[Path, Any]]:
-    found = {}
-    for name, ref in manifest.sources().items():
-        if not ref.local:
-            continue
-        folder = start / Path(ref.id).expanduser()
-        if not folder.is_dir() or hash_folder(folder) != ref.revision:
-            raise ManifestError(
-                f"the source model {ref.id} is gone or has changed since the run.",
-                "Put it back as it was, or run the recipe again.",
-            )
-        found[name] = (folder, list_files(folder))
-    return found
+def _local_sources(manifest: Manifest, run: Path) -> dict[str, tuple[Path, tuple[FileEntry, ...]]]:
+    folders = {name: source_folder(ref, run) for name, ref in manifest.sources().items() if ref.local}
+    return {name: (folder, list_files(folder)) for name, folder in folders.items()}
 
 
 def _notes(run: Path) -> str:

@@ -96,6 +96,7 @@ class Outlook:
         recipe_folder: Where relative paths of the recipe start.
         language: Target language.
         siblings: How many siblings there are.
+        folders: Configuration and tokenizer of each source that can be used, by name; weights may be missing.
         parameters: Parameters of the base, tables included once.
         table_rows: V, rows of the base's input table.
         hidden_size: D.
@@ -107,6 +108,7 @@ class Outlook:
     recipe_folder: Path
     language: str
     siblings: int
+    folders: Mapping[str, Path]
     parameters: int
     table_rows: int
     hidden_size: int

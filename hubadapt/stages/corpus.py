@@ -37,15 +37,16 @@ class Config(StageConfig):
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     """Every problem of the sources that shows without a model."""
-    characters = 0
+    characters, readable = 0, True
     for source in config.sources:
         try:
             found = _script_characters(source, outlook)
         except CorpusError as error:
+            readable = False
             yield error
             continue
         characters += found if source.language == outlook.language else 0
-    if characters == 0 and all((outlook.recipe_folder / source.path).is_file() for source in config.sources):
+    if characters == 0 and readable:
         yield CorpusError(
             f"no source of the corpus holds text in {script_of(outlook.language)} letters for {outlook.language!r}.",
             "Check `path` and `language` under `corpus.sources` in the recipe.",
@@ -54,7 +55,7 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
     """Hash of each source file."""
-    return {source.path.name: hash_file(folder / source.path) for source in config.sources}
+    return {source.path.as_posix(): hash_file(folder / source.path) for source in config.sources}
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
@@ -124,5 +125,6 @@ def _write(folder: Path, splits: Mapping[str, list[dict[str, str]]]) -> None:
 
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():
-        columns = {name: [row[name] for row in rows] for name in ("text", "language", "source", "license", "id")}
-        pyarrow.parquet.write_table(pyarrow.table(columns), split_file(folder, split))
+        # The schema is given, since an empty split has no values to guess it from.
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in ("text", "language", "source", "license", "id")])
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), split_file(folder, split))

@@ -27,9 +27,9 @@ class Config(StageConfig):
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     """Whether the initialisations exist."""
-    for method in (config.method, config.head_method):
+    for method in dict.fromkeys((config.method, config.head_method or config.method)):
         try:
-            find_initialisation(method or config.method)
+            find_initialisation(method)
         except UserError as error:
             yield error
 

@@ -28,12 +28,19 @@ class Config(StageConfig):
 
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
-    """Whether there is a sibling to carry the vocabulary into."""
+    """Whether there is a sibling to carry the vocabulary into, and each is a tune of the base."""
     if outlook.siblings == 0:
         yield RecipeError(
             "the stage propagate has nowhere to carry the vocabulary: the recipe names no sibling.",
             "Add `siblings: {instruct: MODEL}` to the recipe, or remove the stage.",
         )
+    for name, folder in outlook.folders.items():
+        if name != "base" and "base" in outlook.folders:
+            try:
+                _check_family(outlook.folders["base"], folder)
+                _check_added_tokens(folder, outlook.folders["base"])
+            except ModelError as error:
+                yield error
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:

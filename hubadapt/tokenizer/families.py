@@ -34,6 +34,8 @@ def read_tokenizer_json(folder: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error}.", "Download or copy the tokenizer again.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise ModelError(f"{path} describes no tokenizer.", "Download or copy the tokenizer again.")
     return content
 
 
