@@ -30,6 +30,7 @@ class Config(StageConfig):
     final_share: float = Field(0.1, ge=0, le=1, description="Share of the peak at which the cosine schedule ends")
     warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up")
     beta2: float = Field(0.999, gt=0, lt=1, description="AdamW's second-moment decay")
+    min_new_share: float = Field(0.0, ge=0, lt=1, description="Blocks with a smaller share of new tokens are left out")
     seed: int = Field(0, ge=0, description="Decides the order of documents")
     save_every: int = Field(20, gt=0, description="Steps between checkpoints that an interrupted run resumes from")
 
@@ -67,11 +68,16 @@ def _train(
     from hubadapt.training.row_trainer import Schedule, train_rows
     from hubadapt.training.rows import RowTraining
 
-    schedule = Schedule(**config.model_dump(exclude={"block_size"}))
+    schedule = Schedule(**config.model_dump(exclude={"block_size", "min_new_share"}))
     tokenizer = load_tokenizer(source)
-    shape = {"block_size": config.block_size, "blocks": config.steps * config.batch_size}
-    with context.progress("packing", shape["blocks"]) as advance:
-        blocks = pack(texts, tokenizer, first=document_token(tokenizer), seed=config.seed, advance=advance, **shape)
+    shape = (config.steps * config.batch_size, config.block_size)
+
+    def worth(block: list[int]) -> bool:
+        return sum(index >= first_new for index in block) >= config.min_new_share * len(block)
+
+    with context.progress("packing", shape[0]) as advance:
+        first = document_token(tokenizer)
+        blocks = pack(texts, tokenizer, first=first, shape=shape, seed=config.seed, worth=worth, advance=advance)
     learner = RowTraining(load_model(source), pieces, first_new, blocks[blocks < first_new])
     with context.progress("training new rows", config.steps) as advance:
         folder = context.folder / "checkpoints"

@@ -16,9 +16,9 @@ def pack(
     tokenizer: Any,
     *,
     first: int,
-    block_size: int,
-    blocks: int,
+    shape: tuple[int, int],
     seed: int,
+    worth: Callable[[list[int]], bool] = lambda block: True,
     advance: Callable[[int], object] = lambda _: None,
 ) -> np.ndarray:
     """Tokenize documents in shuffled order, each after the document token, and cut the stream into blocks.
@@ -29,30 +29,36 @@ def pack(
         texts: Documents.
         tokenizer: A tokenizer of transformers.
         first: Id of the document token.
-        block_size: T, tokens in a block.
-        blocks: How many blocks to make.
+        shape: How many blocks to make, and T, the tokens in each.
         seed: Decides the order.
+        worth: Whether a block is taken.
         advance: Called with the number of blocks just filled.
 
     Returns:
-        Ids, shape (blocks, T), int64.
+        Ids of the given shape, int64.
 
     Raises:
-        CorpusError: The documents hold no token.
+        CorpusError: A whole pass over the documents gave no block.
     """
-    order = random.Random(seed)
-    stream: list[int] = []
+    blocks, size = shape
     rows: list[list[int]] = []
+    stream: list[int] = []
+    order = random.Random(seed)
     while len(rows) < blocks:
-        before = len(rows) * block_size + len(stream)
+        before, seen = len(rows), 0
         for text in order.sample(list(texts), len(texts)):
             stream += [first, *tokenizer.encode(text, add_special_tokens=False)]
-            full = min(len(stream) // block_size, blocks - len(rows))
-            rows += [stream[i * block_size : (i + 1) * block_size] for i in range(full)]
-            stream = stream[full * block_size :]
-            advance(full)
+            cut = [stream[i : i + size] for i in range(0, len(stream) - size + 1, size)]
+            stream = stream[len(cut) * size :]
+            seen += len(cut)
+            taken = [block for block in cut if worth(block)][: blocks - len(rows)]
+            rows += taken
+            advance(len(taken))
             if len(rows) == blocks:
                 break
-        if len(rows) * block_size + len(stream) == before:
-            raise CorpusError("the training documents hold no token.", "Check `corpus.sources` in the recipe.")
+        if len(rows) == before and (seen or not stream):
+            raise CorpusError(
+                f"the training documents give no block of {size} tokens worth training on.",
+                "Check `corpus.sources`, or lower `min_new_share` of the stage pretrain.",
+            )
     return np.array(rows, dtype=np.int64)
