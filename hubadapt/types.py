@@ -17,9 +17,9 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
 
 class Noun(BaseModel):
-    """A frozen value; unknown keys are errors."""
+    """A frozen value; unknown keys are errors, and so are infinities, which JSON cannot hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelRef(Noun):

@@ -28,7 +28,7 @@ def build_page(models: dict[str, Path], *, prompt: str = "") -> gr.Blocks:
                 with gr.Column():
                     choice = gr.Dropdown(names, value=name, label="Model")
                     shown = gr.HighlightedText(
-                        label="Answer, token by token", combine_adjacent=False, show_legend=False
+                        label="Answer, token by token", combine_adjacent=False, show_inline_category=False
                     )
                     figures = gr.Markdown()
                 button.click(_side(models), [choice, box], [shown, figures], show_progress="minimal")

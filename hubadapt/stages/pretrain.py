@@ -27,8 +27,8 @@ class Config(StageConfig):
         1.5e-4, ge=0, description="Peak rate of the maps shared by all new rows; 0 leaves them out"
     )
     own_epsilon: float = Field(1e-3, gt=0, description="AdamW's epsilon for the own parts")
-    final_share: float = Field(0.1, ge=0, le=1, description="Share of the peak at which the cosine schedule ends")
-    warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up")
+    final_share: float = Field(0.05, ge=0, le=1, description="Share of the peak at which the cosine schedule ends")
+    warmup_steps: int = Field(8, ge=0, description="Steps of linear warm-up")
     beta2: float = Field(0.999, gt=0, lt=1, description="AdamW's second-moment decay")
     min_new_share: float = Field(0.0, ge=0, lt=1, description="Blocks with a smaller share of new tokens are left out")
     seed: int = Field(0, ge=0, description="Decides the order of documents")
