@@ -50,6 +50,7 @@ def load_config(folder: Path) -> PretrainedConfig:
     Raises:
         ModelError: There is none, or it is not of a causal language model that transformers knows.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -57,7 +58,7 @@ def load_config(folder: Path) -> PretrainedConfig:
         raise ModelError(f"{folder} is no model: it holds no config.json.", "Name a folder that save_pretrained wrote.")
     try:
         config = AutoConfig.from_pretrained(folder)
-    except Exception as error:
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
         raise ModelError(
             f"{folder}/config.json cannot be used: {str(error).splitlines()[0]}",
             "Check the file; a newer transformers may know the architecture: pip install -U transformers",

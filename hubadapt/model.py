@@ -41,17 +41,20 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        same = all(
+            tokenizer.encode(probe, add_special_tokens=False) == backend.encode(probe, add_special_tokens=False).ids
+            for probe in _PROBES
+        )
     except Exception as error:
         raise ModelError(
             f"the tokenizer of {folder} cannot be loaded: {str(error).splitlines()[0]}",
             "Download or copy the tokenizer again.",
         ) from error
-    for probe in _PROBES:
-        if tokenizer.encode(probe, add_special_tokens=False) != backend.encode(probe, add_special_tokens=False).ids:
-            raise ModelError(
-                f"{type(tokenizer).__name__} gives other ids than {folder}/tokenizer.json.",
-                'Set "tokenizer_class": "PreTrainedTokenizerFast" in its tokenizer_config.json.',
-            )
+    if not same:
+        raise ModelError(
+            f"{type(tokenizer).__name__} gives other ids than {folder}/tokenizer.json.",
+            'Set "tokenizer_class": "PreTrainedTokenizerFast" in its tokenizer_config.json.',
+        )
     return tokenizer
 
 

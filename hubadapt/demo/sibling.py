@@ -10,7 +10,7 @@ from hubadapt.model import copy_tokenizer, load_model, load_tokenizer
 from hubadapt.portable import make_portable
 from hubadapt.types import Progress
 
-_STEPS = 24
+_STEPS = 12
 _BATCH = 4
 _SEED = 0
 
