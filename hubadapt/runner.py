@@ -54,10 +54,12 @@ def run_recipe(
     records = {record.name: record for record in earlier.stages} if earlier else {}
     manifest = _empty_manifest(recipe, outlook)
     sources = {name: local_folder(source.ref, recipe.path.parent) for name, source in outlook.sources.items()}
-    inputs = {name: source.ref.revision for name, source in outlook.sources.items()}
+    revisions = {name: source.ref.revision for name, source in outlook.sources.items()}
+    done: dict[str, str] = {}
     for number, (kind, config) in enumerate(recipe.stages.items()):
         stage = find_stage(kind)
-        inputs = {**inputs, **stage.inputs(config, recipe.path.parent)}
+        read = revisions if stage.siblings else {"base": revisions["base"]}
+        inputs = {**read, **done, **stage.inputs(config, recipe.path.parent)}
         mark = fingerprint(
             {"kind": kind, "params": config.model_dump(mode="json"), "language": recipe.language, "inputs": inputs}
         )
@@ -73,7 +75,7 @@ def run_recipe(
             report(kind, "done")
             write_manifest(run, _with(manifest, record))
         manifest = _with(manifest, record)
-        inputs = {**inputs, kind: mark}
+        done[kind] = mark
     return _settle(run, manifest, earlier)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -54,14 +55,19 @@ def write_starter(
     siblings_by_name = {
         ("instruct" if len(siblings) == 1 else f"sibling{i}"): sibling for i, sibling in enumerate(siblings, start=1)
     }
+
+    def from_recipe(text: str) -> str:
+        """A file or folder as seen from the recipe's folder, where its paths start; a Hub id as it is."""
+        return os.path.relpath(text, path.parent) if os.path.exists(text) and not os.path.isabs(text) else text
+
     write_atomic(
         path,
         template.render(
             name="-".join([*words, language]),
-            base=base,
+            base=from_recipe(base),
             language=language,
-            siblings=siblings_by_name,
-            texts=texts or (f"{language}.txt",),
+            siblings={name: from_recipe(sibling) for name, sibling in siblings_by_name.items()},
+            texts=[from_recipe(text) for text in texts or (f"{language}.txt",)],
             license=license,
             text_license=text_license,
             prompt=PROMPTS.get(language, "…"),

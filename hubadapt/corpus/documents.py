@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ class Document:
 def read_documents(path: Path, *, license: str | None) -> Iterator[Document]:
     """Read a file's documents one by one.
 
-    `.txt` is one document, `.jsonl` one a line and `.parquet` one a row, with `text` and, where they exist, `source`,
-    `license` and `id`; `.gz` is unpacked on the way.
+    `.txt` holds one a paragraph (blank lines between), `.jsonl` one a line and `.parquet` one a row, with `text` and,
+    where they exist, `source`, `license` and `id`; `.gz` is unpacked on the way.
 
     Args:
         path: The file.
@@ -62,7 +63,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     kind = suffixes[-1] if suffixes else ""
     if kind == ".txt":
         with _open(path) as file:
-            yield {"text": file.read()}
+            yield from ({"text": paragraph} for paragraph in re.split(r"\n\s*\n", file.read()) if paragraph.strip())
     elif kind == ".jsonl":
         with _open(path) as file:
             for number, line in enumerate(file, start=1):

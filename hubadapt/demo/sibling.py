@@ -37,11 +37,12 @@ def make_sibling(base: Path, folder: Path, dialogues: list[list[dict[str, str]]]
 
 
 def _tune(base: Path, dialogues: list[list[dict[str, str]]], work: Path, progress: Progress) -> Any:
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from transformers import TrainerCallback
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
     from trl import SFTConfig, SFTTrainer
 
+    disable_progress_bars()
     chosen = dialogues[:: max(len(dialogues) // (_STEPS * _BATCH), 1)][: _STEPS * _BATCH]
     rows = Dataset.from_list([{"prompt": messages[:1], "completion": messages[1:]} for messages in chosen])
     arguments = SFTConfig(
@@ -58,6 +59,7 @@ def _tune(base: Path, dialogues: list[list[dict[str, str]]], work: Path, progres
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        dataloader_pin_memory=False,
         activation_checkpointing=False,
     )
     with progress("fine-tuning the sibling", _STEPS) as advance:

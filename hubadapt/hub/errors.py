@@ -68,6 +68,11 @@ def explained(what: str, *, write: bool = False, endpoint: str | None = None) ->
         raise _by_status(error, what, write=write) from error
     except httpx.TransportError as error:
         raise unreachable from error
+    except ConnectionError as error:  # how hf_xet says that a transfer failed
+        reason = str(error).splitlines()[0]
+        raise HubError(
+            f"the transfer of {what} failed: {reason}", "Push again; what has arrived is not sent twice."
+        ) from error
 
 
 def _by_status(error: Exception, what: str, *, write: bool) -> HubError:

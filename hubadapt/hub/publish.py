@@ -86,6 +86,7 @@ def publish(
         report: Called with a plan and `started`, `unchanged` or `published`.
 
     Raises:
+        ManifestError: The plan is empty.
         HubError: No token, no write rights, a Hub that does not answer, or one changed meanwhile.
     """
     from huggingface_hub import HfApi
@@ -93,6 +94,8 @@ def publish(
     from hubadapt import __version__
 
     api = HfApi(endpoint=endpoint, token=token, library_name="hubadapt", library_version=__version__)
+    if not plans:
+        raise ManifestError(f"the run {run} made nothing to publish.", "Add a stage that makes a model or a dataset.")
     _require_token(api, plans[0].id)
     receipts: list[Published] = []
     for plan in plans:

@@ -41,6 +41,11 @@ class Accounts:
     secret: bytes
     _tokens: tuple[dict[str, str], ...]
 
+    @property
+    def mark(self) -> str:
+        """A name that tells this data folder from every other, and says nothing of its secret."""
+        return hashlib.sha256(b"mark:" + self.secret).hexdigest()[:16]
+
     def visitor(self, token: str) -> Visitor | None:
         """The visitor a token stands for, or None where no such token was issued."""
         for entry in self._tokens:

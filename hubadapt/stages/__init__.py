@@ -136,6 +136,7 @@ class Stage:
         config: The class its parameters are read into.
         run: Does the work.
         needs: Kinds of stages that must stand before it.
+        siblings: Whether it reads sibling models, so that another sibling means running it again.
         check: Problems that can be found before anything runs.
         inputs: Hashes of files outside the run that it reads, by name.
         estimate: What it will cost.
@@ -146,6 +147,7 @@ class Stage:
     config: type[StageConfig]
     run: Callable[[StageContext, Any], StageResult]
     needs: tuple[str, ...]
+    siblings: bool
     check: Callable[[Any, Outlook], Iterable[UserError]]
     inputs: Callable[[Any, Path], Mapping[str, str]]
     estimate: Callable[[Any, Outlook], Cost]
@@ -159,6 +161,7 @@ def stage(
     config: type[StageConfig],
     *,
     needs: tuple[str, ...] = (),
+    siblings: bool = True,
     check: Callable[[Any, Outlook], Iterable[UserError]] = lambda config, outlook: (),
     inputs: Callable[[Any, Path], Mapping[str, str]] = lambda config, folder: {},
     estimate: Callable[[Any, Outlook], Cost] = lambda config, outlook: Cost(),
@@ -167,7 +170,7 @@ def stage(
 
     def decorate(run: Callable[[StageContext, Any], StageResult]) -> Callable[[StageContext, Any], StageResult]:
         summary = (run.__doc__ or kind).strip().splitlines()[0]
-        _registry.register(kind, Stage(kind, summary, config, run, needs, check, inputs, estimate))
+        _registry.register(kind, Stage(kind, summary, config, run, needs, siblings, check, inputs, estimate))
         return run
 
     return decorate

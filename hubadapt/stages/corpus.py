@@ -64,7 +64,7 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
     return Cost(seconds=1 + size / 20e6, memory=4 * size, disk=size)
 
 
-@stage("corpus", Config, check=check, inputs=inputs, estimate=estimate)
+@stage("corpus", Config, siblings=False, check=check, inputs=inputs, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
     """Gather text and split it by document into a training and a held-out part."""
     splits: dict[str, list[dict[str, str]]] = {"train": [], "test": []}
@@ -87,8 +87,12 @@ def run(context: StageContext, config: Config) -> StageResult:
                 }
             )
             _count(tally[document.source, source.language, document.license], document, split)
-    if not splits["train"]:
-        raise CorpusError("the corpus holds no document to train on.", "Check `corpus.sources` in the recipe.")
+    held_out = [row for row in splits["test"] if row["language"] == context.manifest.language]
+    if not splits["train"] or not held_out:
+        raise CorpusError(
+            f"of the corpus, {len(splits['train'])} documents are left to train on and {len(held_out)} to measure on.",
+            "Give it more documents, or another share: `held_out:` of the stage corpus.",
+        )
     folder = context.folder / "dataset"
     _write(folder, splits)
     table = [

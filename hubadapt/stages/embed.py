@@ -39,7 +39,7 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
     return Cost(seconds=3 + outlook.model_bytes / 300e6, memory=2 * outlook.model_bytes, disk=outlook.model_bytes)
 
 
-@stage("embed", Config, needs=("tokenizer",), check=check, estimate=estimate)
+@stage("embed", Config, needs=("tokenizer",), siblings=False, check=check, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
     """Compose the rows of new tokens, input table and head each on its own, tied tables tied."""
     base = context.sources["base"]

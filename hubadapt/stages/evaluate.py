@@ -29,7 +29,7 @@ class Config(StageConfig):
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
     """Forward passes over the texts at some 1.4 (old) and 4 characters a token, and generation one token at a time."""
-    models = 3 + 2 * outlook.siblings
+    models = 2 + 2 * outlook.siblings
     tokens = config.texts * config.max_characters * 0.6 * (1 / 1.8 + 1 / 4.4)
     forward = tokens * 2 * outlook.parameters / (0.5 * outlook.flops)
     written = 2 * config.prompts * config.new_tokens * (outlook.model_bytes / 7e9 + 0.02)
@@ -63,12 +63,11 @@ def run(context: StageContext, config: Config) -> StageResult:
 
 
 def _models(context: StageContext) -> Iterator[tuple[str, Path]]:
-    """Every source, then the newest adapted form of each; for the base also its first, untrained form."""
+    """Every source, then the newest adapted form of each."""
     yield from context.sources.items()
     artifacts = [artifact for artifact in context.manifest.artifacts() if artifact.kind == "model"]
     newest = {artifact.of: artifact for artifact in artifacts}
-    first = {artifact.of: artifact for artifact in reversed(artifacts)}
-    for artifact in [first["base"], *newest.values()]:
+    for artifact in newest.values():
         yield artifact.name, context.run / artifact.folder
 
 

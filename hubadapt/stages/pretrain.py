@@ -46,7 +46,7 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
     )
 
 
-@stage("pretrain", Config, needs=("embed",), estimate=estimate)
+@stage("pretrain", Config, needs=("embed",), siblings=False, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
     """Train the new rows alone on the corpus, through transformers' Trainer."""
     source = context.latest_folder("model")

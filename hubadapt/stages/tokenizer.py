@@ -59,7 +59,7 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
     return Cost(seconds=8 + config.new_tokens / 10_000, memory=500_000_000, disk=6_000_000)
 
 
-@stage("tokenizer", Config, needs=("corpus",), check=check, estimate=estimate)
+@stage("tokenizer", Config, needs=("corpus",), siblings=False, check=check, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
     """Extend the vocabulary by continued BPE: new merges after the old ones, all old ids kept."""
     base = context.sources["base"]

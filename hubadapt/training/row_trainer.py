@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from hubadapt.errors import ModelError
 from hubadapt.training.guards import VocabularyAdaptationCallback
 from hubadapt.training.rows import RowTraining
 
@@ -70,7 +72,7 @@ def train_rows(
         Mean loss a token with its step, some fifty over the run.
 
     Raises:
-        ModelError: A guard found that the run would train the wrong thing.
+        ModelError: A guard found that the run would train the wrong thing, or the loss diverged.
     """
     data = [{"input_ids": block, "labels": block} for block in blocks]
     trainer = Trainer(
@@ -84,7 +86,14 @@ def train_rows(
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     trainer.train(resume_from_checkpoint=_last_complete(folder))
-    return [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    for entry in losses:
+        if not math.isfinite(entry["loss"]):
+            raise ModelError(
+                f"training diverged: the loss is {entry['loss']} at step {entry['step']}.",
+                "Lower `learning_rate` and `map_learning_rate` of the stage pretrain.",
+            )
+    return losses
 
 
 def _optimizer(learner: RowTraining, schedule: Schedule) -> torch.optim.Optimizer:

@@ -111,8 +111,8 @@ def start(hub_at) -> Callable[..., AbstractContextManager[HubUnderTest]]:
     """Start a Hub of the test's own, to be stopped and started again."""
 
     @contextmanager
-    def begin(data: Path):
-        with running(data) as endpoint:
+    def begin(data: Path, port: int = 0):
+        with running(data, port) as endpoint:
             yield hub_at(endpoint, data)
 
     return begin

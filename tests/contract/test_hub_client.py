@@ -314,6 +314,17 @@ def test_everything_survives_a_restart(start, tmp_path):
         push(hub.api(), "local/kept", {"a.txt": b"2"})
 
 
+def test_another_data_folder_at_the_same_address_gets_what_the_first_one_has(start, tmp_path):
+    content = make_bytes(3_000_000, seed=9)
+    port = 0
+    for data in ("first", "second"):
+        with start(tmp_path / data, port) as hub:
+            port = int(hub.endpoint.rsplit(":", 1)[1])
+            hub.api().create_repo("local/big")
+            push(hub.api(), "local/big", {"model.safetensors": content})
+            assert fetch(hub.api(), "local/big", "model.safetensors", cache_dir=tmp_path / f"{data}-cache") == content
+
+
 @pytest.mark.slow
 def test_a_file_of_several_xorbs_comes_back_and_needs_little_memory(start, tmp_path):
     content = make_bytes(200_000_000, seed=8)

@@ -72,8 +72,8 @@ def test_writing_needs_a_token_everywhere(hub):
         ("DELETE", f"{api}/tag/v1"),
         ("GET", f"{api}/xet-write-token/main"),
         ("POST", "/api/collections"),
-        ("POST", "/xet/v1/shards"),
-        ("POST", f"/xet/v1/xorbs/default/{'0' * 64}"),
+        ("POST", "/xet/mark/v1/shards"),
+        ("POST", f"/xet/mark/v1/xorbs/default/{'0' * 64}"),
     ]:
         assert hub.ask(path, method, b"{}").status == 401, path
         assert hub.ask(path, method, b"{}", token=hub.read_token).status in (401, 403), path
@@ -221,7 +221,7 @@ def test_headers_of_a_file(hub, served):
 
 def xet_write(hub, name):
     token = hub.ask(f"/api/models/{name}/xet-write-token/main", token=hub.token).json()
-    return lambda path, body: hub.ask(f"/xet/v1/{path}", "POST", body, token=token["accessToken"])
+    return lambda path, body: hub.ask(f"/xet/mark/v1/{path}", "POST", body, token=token["accessToken"])
 
 
 def xorb_of(*chunks):

@@ -60,7 +60,9 @@ async def put_shard(request: Request) -> Response:
 def _token(request: Request, purpose: str) -> Response:
     repository_of(request)
     ticket, expires = tickets.issue(hub_of(request).accounts.secret, purpose)
-    url = f"{endpoint(request)}/xet"
+    # Clients remember by this address what has arrived here. Another data folder may be served on the same port later,
+    # and must not be taken for this one: they would leave out what only this one holds.
+    url = f"{endpoint(request)}/xet/{hub_of(request).accounts.mark}"
     # Uploading clients read the body, downloading ones the headers.
     headers = {"X-Xet-Cas-Url": url, "X-Xet-Access-Token": ticket, "X-Xet-Token-Expiration": str(expires)}
     return reply({"casUrl": url, "accessToken": ticket, "exp": expires}, headers=headers)
@@ -76,6 +78,6 @@ _API = "/api/{plural}/{namespace}/{name}"
 ROUTES = [
     Route(_API + "/xet-write-token/{revision}", write_token),
     Route(_API + "/xet-read-token/{revision}", read_token),
-    Route("/xet/v1/xorbs/default/{xorb}", put_xorb, methods=["POST"]),
-    Route("/xet/v1/shards", put_shard, methods=["POST"]),
+    Route("/xet/{mark}/v1/xorbs/default/{xorb}", put_xorb, methods=["POST"]),
+    Route("/xet/{mark}/v1/shards", put_shard, methods=["POST"]),
 ]

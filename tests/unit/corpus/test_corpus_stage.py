@@ -35,11 +35,12 @@ def test_every_format_gives_the_same_documents(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz"])
-def test_a_text_file_is_one_document(tmp_path, kind):
+def test_a_text_file_holds_a_document_a_paragraph(tmp_path, kind):
     path = tmp_path / f"book.{kind}"
     data = "Раз.\n\nДва.\n".encode()
     path.write_bytes(gzip.compress(data) if kind.endswith("gz") else data)
-    assert list(read_documents(path, license="mit")) == [Document("Раз.\n\nДва.\n", path.name, "mit", "0")]
+    expected = [Document("Раз.", path.name, "mit", "0"), Document("Два.\n", path.name, "mit", "1")]
+    assert list(read_documents(path, license="mit")) == expected
 
 
 def test_what_a_row_does_not_say_is_taken_from_the_recipe_and_the_file(tmp_path):
