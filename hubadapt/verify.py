@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
-from hubadapt.errors import HubError
+from hubadapt.errors import HubError, ManifestError
 from hubadapt.lineage import Names
 from hubadapt.types import Manifest
 
@@ -43,6 +43,7 @@ def verify_published(
         Largest difference of the recorded logits, by artifact.
 
     Raises:
+        ManifestError: The run recorded nothing to compare with.
         HubError: A model cannot be loaded, or gives other ids or logits than recorded.
     """
     made = {artifact.name for artifact in manifest.artifacts() if artifact.kind == "model"}
@@ -52,6 +53,10 @@ def verify_published(
         for name, probe in record.facts.get("probes", {}).items()
         if name in made
     }
+    if not probes:
+        raise ManifestError(
+            f"the run {manifest.name} measured no model that it made.", "Add `- evaluate` to the recipe."
+        )
     return {name: _compare(names[name], probe, endpoint, python) for name, probe in probes.items()}
 
 

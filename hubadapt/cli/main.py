@@ -17,6 +17,7 @@ from hubadapt.cli.new import new
 from hubadapt.cli.push import push
 from hubadapt.cli.run import run
 from hubadapt.cli.stages import stages
+from hubadapt.cli.verify import verify
 from hubadapt.errors import UserError
 
 
@@ -43,7 +44,7 @@ def cli() -> None:
     """Give an open language model another language's vocabulary, carry it into every tune, publish it on the Hub."""
 
 
-for command in (new, check, run, card, push, compare, stages, hub, demo):
+for command in (new, check, run, card, push, verify, compare, stages, hub, demo):
     cli.add_command(command)
 
 

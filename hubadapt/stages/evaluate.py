@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hubadapt.corpus.dataset import read_split, split_file
 from hubadapt.corpus.split import first_passage, pick_evenly
+from hubadapt.errors import CorpusError
 from hubadapt.manifest import hash_file
 from hubadapt.model import load_model, load_tokenizer
 from hubadapt.stages import Cost, Outlook, StageConfig, StageContext, StageResult, stage
@@ -42,6 +43,11 @@ def run(context: StageContext, config: Config) -> StageResult:
     dataset = context.latest_folder("dataset")
     texts = {language: _texts(dataset, language, config) for language in (context.manifest.language, "en")}
     texts = {language: chosen for language, chosen in texts.items() if chosen}
+    if context.manifest.language not in texts:
+        raise CorpusError(
+            f"no held-out text in {context.manifest.language!r} has {config.max_characters // 4} characters to measure on.",
+            "Lower `max_characters` of the stage evaluate, or raise `held_out` of the stage corpus.",
+        )
     origin = split_file(dataset, "test").relative_to(dataset).as_posix()
     about = {"dataset": origin, "revision": f"sha256:{hash_file(split_file(dataset, 'test'))}"}
     models = dict(_models(context))
@@ -57,7 +63,7 @@ def run(context: StageContext, config: Config) -> StageResult:
                     keys = ("name", "value", "unit", "higher_is_better", "n", "stderr")
                     values = dict(zip(keys, number, strict=True))
                     metrics.append(Metric(model=name, language=language, **about, **values))
-            probes[name] = _probe(model, tokenizer)
+            probes[name] = _probe(model, tokenizer, f"{_PROBE} {texts[context.manifest.language][0]}")
     rows = {language: len(chosen) for language, chosen in texts.items()}
     return StageResult(metrics=tuple(metrics), facts={"texts": rows, "probes": probes})
 
@@ -99,12 +105,12 @@ def _measure(
     ]
 
 
-def _probe(model: Any, tokenizer: Any) -> dict[str, Any]:
-    """Ids of a fixed text and the five highest logits after it: what a reader of the published model must get too."""
+def _probe(model: Any, tokenizer: Any, text: str) -> dict[str, Any]:
+    """Ids of a text and the five highest logits after it: what a reader of the published model must get too."""
     import torch
 
-    ids = tokenizer.encode(_PROBE, add_special_tokens=False)
+    ids = tokenizer.encode(text, add_special_tokens=False)
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([ids])).logits[0, -1].float()
     top = logits.topk(5)
-    return {"text": _PROBE, "ids": ids, "top_ids": top.indices.tolist(), "top_logits": top.values.tolist()}
+    return {"text": text, "ids": ids, "top_ids": top.indices.tolist(), "top_logits": top.values.tolist()}

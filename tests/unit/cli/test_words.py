@@ -6,7 +6,7 @@ import pytest
 
 from hubadapt.cli.words import duration, size
 
-COMMANDS = ["new", "check", "run", "card", "push", "compare", "stages", "hub", "demo"]
+COMMANDS = ["new", "check", "run", "card", "push", "verify", "compare", "stages", "hub", "demo"]
 
 
 @pytest.mark.parametrize(
