@@ -45,7 +45,7 @@ def run(context: StageContext, config: Config) -> StageResult:
     texts = {language: chosen for language, chosen in texts.items() if chosen}
     if context.manifest.language not in texts:
         raise CorpusError(
-            f"no held-out text in {context.manifest.language!r} has {config.max_characters // 4} characters to measure on.",
+            f"no held-out text in {context.manifest.language!r} has {config.max_characters // 4} characters or more.",
             "Lower `max_characters` of the stage evaluate, or raise `held_out` of the stage corpus.",
         )
     origin = split_file(dataset, "test").relative_to(dataset).as_posix()
