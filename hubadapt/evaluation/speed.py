@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from hubadapt.generation.greedy import generate, prompt_ids
@@ -12,11 +11,11 @@ from hubadapt.generation.greedy import generate, prompt_ids
 
 @dataclass(frozen=True)
 class Speed:
-    """Speed of greedy generation: medians over prompts.
+    """Speed of greedy generation: sums over all prompts.
 
     Attributes:
-        characters_per_second: Characters of text written in a second.
-        tokens_per_second: Tokens in a second.
+        characters_per_second: Characters of all answers over the seconds of all.
+        tokens_per_second: Their tokens over the same seconds.
         n: Number of prompts.
     """
 
@@ -48,8 +47,7 @@ def generation_speed(
     for ids in sequences:
         answers.append(generate(model, tokenizer, ids, max_new_tokens=new_tokens, exactly=True))
         advance(1)
-    return Speed(
-        median(len(answer.text) / answer.seconds for answer in answers),
-        median(len(answer.tokens) / answer.seconds for answer in answers),
-        len(answers),
-    )
+    seconds = sum(answer.seconds for answer in answers)
+    characters = sum(len(answer.text) for answer in answers)
+    tokens = sum(len(answer.tokens) for answer in answers)
+    return Speed(characters / seconds, tokens / seconds, len(answers))

@@ -155,7 +155,7 @@ def test_a_stage_starts_in_an_empty_folder_unless_the_same_work_was_interrupted_
 def test_a_record_holds_the_whole_configuration_and_every_input(run):
     record: StageRecord = run.manifest.stages[2]
     assert record.params == {"method": "mean", "head_method": None, "scale": 0.9}
-    assert set(record.inputs) == {"base", "ru.jsonl", "en.jsonl", "corpus", "tokenizer"}
+    assert set(record.inputs) == {"base", "corpus", "tokenizer"}
     assert record.inputs["base"] == run.manifest.base.revision
 
 

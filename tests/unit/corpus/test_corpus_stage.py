@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubadapt.corpus.dataset import read_split, split_file
+from hubadapt.corpus.dataset import read_split
 from hubadapt.corpus.documents import Document, read_documents
 from hubadapt.corpus.split import first_passage, is_held_out, pick_evenly
 
@@ -113,12 +113,14 @@ def test_other_languages_are_only_measured_on(corpus):
 
 
 def test_equal_and_blank_documents_are_taken_once_and_never(corpus):
-    rows = [{"text": text} for text in ["Раз.", "Раз.", " ", "Два."] * 20]
+    different = [f"Это строка {number}." for number in range(20)]
+    rows = [{"text": text} for text in [*different, *different, " "] * 3]
     (corpus.folder / "ru.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    corpus.stage("corpus")["held_out"] = 0.001
+    corpus.stage("corpus")["held_out"] = 0.5
     corpus.write()
     corpus.run()
-    assert sorted(read_split(folder_of(corpus), "train", "ru")) == ["Два.", "Раз."]
+    taken = [text for split in ("train", "test") for text in read_split(folder_of(corpus), split, "ru")]
+    assert sorted(taken) == sorted(different)
 
 
 def test_the_record_counts_what_the_files_hold(corpus):
@@ -130,19 +132,13 @@ def test_the_record_counts_what_the_files_hold(corpus):
         assert table[language][f"{split}_bytes"] == sum(len(text.encode()) for text in texts)
 
 
-def test_an_empty_split_has_the_columns_of_the_other(corpus):
+@pytest.mark.parametrize(("share", "trained", "held"), [(1e-6, 1, 0), (0.999999, 0, 1)])
+def test_a_corpus_with_nothing_to_train_on_or_nothing_held_out_is_refused(cli, corpus, share, trained, held):
     pico.write_jsonl(corpus.folder / "ru.jsonl", ["Раз."])
-    corpus.stage("corpus").update(held_out=1e-6, sources=corpus.stage("corpus")["sources"][:1])
-    corpus.write()
-    corpus.run()
-    train, test = (pyarrow.parquet.read_schema(split_file(folder_of(corpus), split)) for split in ("train", "test"))
-    assert train.equals(test)
-    assert read_split(folder_of(corpus), "test", "ru") == []
-
-
-def test_a_corpus_that_is_all_held_out_is_refused(cli, corpus):
-    pico.write_jsonl(corpus.folder / "ru.jsonl", ["Раз."])
-    corpus.stage("corpus").update(held_out=0.999999)
+    corpus.stage("corpus").update(held_out=share)
     outcome = cli("run", corpus.write())
     assert outcome.code == 1
-    assert outcome.err.endswith("the corpus holds no document to train on.\nCheck `corpus.sources` in the recipe.\n")
+    assert outcome.err.endswith(
+        f"of the corpus, {trained} documents are left to train on and {held} to measure on.\n"
+        "Give it more documents, or another share: `held_out:` of the stage corpus.\n"
+    )
