@@ -124,7 +124,7 @@ def test_what_is_published_loads_with_from_pretrained_alone_and_gives_what_was_r
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(probes) == 3
+    assert len(probes) == 2
     for name, probe in probes.items():
         assert found[name]["ids"] == probe["ids"]
         assert found[name]["logits"] == pytest.approx(probe["top_logits"], abs=1e-5)
