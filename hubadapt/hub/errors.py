@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from huggingface_hub import constants
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever httpx the client uses
+
 from hubadapt.errors import HubError
+
+_LOGIN = "hf auth login, or: export HF_TOKEN=hf_…"
+_SILENT = (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.TransportError)
 
 
 @contextmanager
@@ -21,72 +37,49 @@ def explained(what: str, *, write: bool = False, endpoint: str | None = None) ->
         HubError: Not found, gated, no or a weak token, a revision that is not there, a stale parent commit, or a Hub
             that does not answer.
     """
-    from huggingface_hub import constants
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        LocalTokenNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # whichever httpx the client uses
-
-    hub = endpoint or constants.ENDPOINT
-    unreachable = HubError(
-        f"the Hub at {hub} does not answer ({what}).",
-        "Check the network and HF_ENDPOINT; without internet use folders or `hubadapt hub serve`.",
-    )
     try:
         yield
-    except GatedRepoError as error:
-        raise HubError(
-            f"{what} is gated.", f"Ask for access on {hub}/{what.split('@')[0]}, then: hf auth login"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise HubError(
-            f"{what}: there is no such revision.", "Leave the part after @ out to take the newest."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise HubError(
+    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, *_SILENT, ConnectionError) as error:
+        raise _explanation(error, what, endpoint or constants.ENDPOINT, write=write) from error
+
+
+def _explanation(error: Exception, what: str, hub: str, *, write: bool) -> HubError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, _SILENT):
+        return HubError(
+            f"the Hub at {hub} does not answer ({what}).",
+            "Check the network and HF_ENDPOINT; without internet use folders or `hubadapt hub serve`.",
+        )
+    if isinstance(error, LocalTokenNotFoundError):
+        return HubError(f"there is no token, and {what} needs one.", _LOGIN)
+    if isinstance(error, HFValidationError):
+        return HubError(f"{what} is no Hub id: {reason}", "Write owner/name, or a folder as ./folder.")
+    if isinstance(error, HfHubHTTPError):
+        return _refusal(error, what, hub, write=write)
+    # hf_xet says with a plain ConnectionError that a transfer failed.
+    return HubError(f"the transfer of {what} failed: {reason}", "Push again; what has arrived is not sent twice.")
+
+
+def _refusal(error: HfHubHTTPError, what: str, hub: str, *, write: bool) -> HubError:
+    status = error.response.status_code if error.response is not None else 0
+    if isinstance(error, GatedRepoError):
+        return HubError(f"{what} is gated.", f"Ask for access on {hub}/{what.split('@')[0]}, then: hf auth login")
+    if isinstance(error, RevisionNotFoundError):
+        return HubError(f"{what}: there is no such revision.", "Leave the part after @ out to take the newest.")
+    if isinstance(error, RepositoryNotFoundError):
+        return HubError(
             f"{what} does not exist on {hub}, or is private.",
             "Check the spelling; a folder starts with ./ ; for a private one: hf auth login",
-        ) from error
-    except LocalTokenNotFoundError as error:
-        raise HubError(
-            f"there is no token, and {what} needs one.", "hf auth login, or: export HF_TOKEN=hf_…"
-        ) from error
-    except HFValidationError as error:
-        raise HubError(
-            f"{what} is no Hub id: {str(error).splitlines()[0]}", "Write owner/name, or a folder as ./folder."
-        ) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise unreachable from error
-    except HfHubHTTPError as error:
-        raise _by_status(error, what, write=write) from error
-    except httpx.TransportError as error:
-        raise unreachable from error
-    except ConnectionError as error:  # how hf_xet says that a transfer failed
-        reason = str(error).splitlines()[0]
-        raise HubError(
-            f"the transfer of {what} failed: {reason}", "Push again; what has arrived is not sent twice."
-        ) from error
-
-
-def _by_status(error: Exception, what: str, *, write: bool) -> HubError:
-    response = getattr(error, "response", None)
-    status = response.status_code if response is not None else 0
-    reason = (getattr(error, "server_message", None) or str(error)).splitlines()[0]
+        )
     if status == 401:
-        return HubError(f"the Hub does not accept the token for {what}.", "hf auth login, or: export HF_TOKEN=hf_…")
+        return HubError(f"the Hub does not accept the token for {what}.", _LOGIN)
     if status == 403 and write:
         return HubError(
             f"the token may not write {what}.", "Make a token with write rights, then: export HF_TOKEN=hf_…"
         )
     if status == 412:
         return HubError(f"{what} was changed by someone else meanwhile.", "Look at the change, then push again.")
+    reason = (error.server_message or str(error)).splitlines()[0]
     return HubError(
         f"the Hub answered {status} for {what}: {reason}", "Try again; if it stays, look at the Hub's status page."
     )
