@@ -13,7 +13,7 @@ from hubadapt.model import load_tokenizer
 from hubadapt.recipe import Recipe
 from hubadapt.secret_scan import find_local_paths
 from hubadapt.stages import Cost, Outlook, find_stage
-from hubadapt.tokenizer.families import read_tokenizer_json, require_byte_level
+from hubadapt.tokenizer.families import read_tokenizer_json, require_family
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _check_model(source: Resolved, start: Path) -> Path:
     load_config(folder)
     if source.ref.local and source.model_bytes:
         shard_map(folder)
-    require_byte_level(read_tokenizer_json(folder), folder)
+    require_family(read_tokenizer_json(folder), source.ref.id)
     load_tokenizer(folder)
     if source.model_bytes == 0:
         raise ModelError(

@@ -12,7 +12,7 @@ import jinja2
 from hubadapt.assets import asset
 from hubadapt.errors import RecipeError
 from hubadapt.manifest import write_atomic
-from hubadapt.tokenizer.scripts import script_of
+from hubadapt.tokenizer.scripts import scripts_of
 
 PROMPTS = {"ru": "Однажды утром", "uk": "Одного ранку", "el": "Ένα πρωί", "hi": "एक सुबह", "ar": "في صباح أحد الأيام"}
 
@@ -32,16 +32,16 @@ def write_starter(
     Args:
         path: File to make; an existing one is left alone.
         base: Hub id or folder.
-        language: ISO 639-1 code of a language with a script of its own.
+        language: ISO 639-1 code of the language.
         siblings: Hub ids or folders.
         texts: Files of text in the language.
         license: Licence of what will be published.
         text_license: Licence of the text.
 
     Raises:
-        RecipeError: The file exists, or the language is not supported.
+        RecipeError: The file exists, or the language is not known.
     """
-    script_of(language)
+    scripts_of(language)
     if path.exists():
         raise RecipeError(f"{path} exists already.", "Choose another file: --out other.yaml")
     template = jinja2.Template(

@@ -96,22 +96,30 @@ class VocabMap:
             ) from error
 
 
-def from_pieces(old_size: int, pieces: Sequence[Sequence[int]]) -> VocabMap:
-    """The map of an extended vocabulary: old rows copied, new ones the plain mean of their pieces.
+def from_pieces(old_size: int, pieces: Sequence[Sequence[int]], *, copied: Sequence[int] | None = None) -> VocabMap:
+    """The map of a changed vocabulary: rows copied from the old table first, then new ones, the mean of their pieces.
 
     Args:
-        old_size: V_old; the first V_old rows of the new table are the old ones.
+        old_size: V_old.
         pieces: For each new row its old ids, in order; an empty list leaves the row fresh.
+        copied: Old id of each row before those, -1 for one that stays fresh; all old rows in order by default.
 
     Source:
         Tikhomirov & Chernyshev 2024, arXiv 2412.21140, eq. 1.
     """
-    lengths = np.array([1] * old_size + [len(row) for row in pieces], dtype=np.int64)
-    indices = np.array([*range(old_size), *(piece for row in pieces for piece in row)], dtype=np.int64)
-    origins = np.full(len(lengths), Origin.COPIED, dtype=np.uint8)
-    origins[old_size:] = [Origin.COMPOSED if row else Origin.FRESH for row in pieces]
-    weights = np.repeat(1.0 / np.maximum(lengths, 1), lengths)
-    return VocabMap(np.concatenate([[0], np.cumsum(lengths)]), indices, weights, origins, old_size)
+    first = np.arange(old_size) if copied is None else np.asarray(copied, dtype=np.int64)
+    lengths = np.array([*(first >= 0), *map(len, pieces)], dtype=np.int64)
+    flat = np.array([piece for row in pieces for piece in row], dtype=np.int64)
+    origins = np.full(len(lengths), Origin.COMPOSED, dtype=np.uint8)
+    origins[: len(first)] = Origin.COPIED
+    origins[lengths == 0] = Origin.FRESH
+    return VocabMap(
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.concatenate([first[first >= 0], flat]),
+        np.repeat(1.0 / np.maximum(lengths, 1), lengths),
+        origins,
+        old_size,
+    )
 
 
 def compose_blocks(vocab_map: VocabMap, table: torch.Tensor, rows: np.ndarray) -> Iterator[torch.Tensor]:

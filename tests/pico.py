@@ -126,11 +126,17 @@ def unigram_tokenizer() -> Tokenizer:
     return tokenizer
 
 
+def wordpiece_tokenizer() -> Tokenizer:
+    """A WordPiece tokenizer, as BERT has."""
+    return Tokenizer(models.WordPiece({"[UNK]": 0, "</s>": 1, "the": 2, "##a": 3}, unk_token="[UNK]"))
+
+
 def tokenizer_of(style: str) -> Tokenizer:
-    """The tokenizer of a style: one of `BYTE_LEVEL_STYLES`, `byte-fallback` or `unigram`."""
-    return {"byte-fallback": byte_fallback_tokenizer, "unigram": unigram_tokenizer}.get(
-        style, lambda: byte_level_tokenizer(style)
-    )()
+    """The tokenizer of a style: one of `BYTE_LEVEL_STYLES`, `byte-fallback`, `unigram` or `wordpiece`."""
+    makers = {
+        "byte-fallback": byte_fallback_tokenizer, "unigram": unigram_tokenizer, "wordpiece": wordpiece_tokenizer,
+    }  # fmt: skip
+    return makers.get(style, lambda: byte_level_tokenizer(style))()
 
 
 def write_tokenizer(folder: Path, style: str = "gpt2") -> Path:

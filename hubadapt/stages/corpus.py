@@ -15,7 +15,7 @@ from hubadapt.corpus.split import is_held_out
 from hubadapt.errors import CorpusError, UserError
 from hubadapt.manifest import hash_file
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
-from hubadapt.tokenizer.scripts import letter_pattern, script_of
+from hubadapt.tokenizer.scripts import letter_pattern, scripts_of
 
 
 class Source(StageConfig):
@@ -47,8 +47,9 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
             continue
         characters += found if source.language == outlook.language else 0
     if characters == 0 and readable:
+        script = " or ".join(scripts_of(outlook.language))
         yield CorpusError(
-            f"no source of the corpus holds text in {script_of(outlook.language)} letters for {outlook.language!r}.",
+            f"no source of the corpus holds text in {script} letters for {outlook.language!r}.",
             "Check `path` and `language` under `corpus.sources` in the recipe.",
         )
 
@@ -103,7 +104,7 @@ def run(context: StageContext, config: Config) -> StageResult:
 
 
 def _script_characters(source: Source, outlook: Outlook) -> int:
-    letters: regex.Pattern[str] = letter_pattern(script_of(outlook.language))
+    letters: regex.Pattern[str] = letter_pattern(scripts_of(outlook.language))
     empty, found = True, 0
     for document in read_documents(outlook.recipe_folder / source.path, license=source.license):
         empty = empty and not document.text.strip()

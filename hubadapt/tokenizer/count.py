@@ -1,36 +1,60 @@
-"""Counts the words of one script in a corpus, as the tokenizer itself would cut them."""
+"""Counts the words of a language in a corpus, as the tokenizer itself would cut them."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from tokenizers import Tokenizer
+from hubadapt.tokenizer.dialects import Dialect
+from hubadapt.tokenizer.scripts import letter_pattern
 
-from hubadapt.tokenizer.byte_level import piece_to_text
-from hubadapt.tokenizer.scripts import word_pattern
+# No pre-tokenizer looks further back than over one white space that is no line break, so that text can be cut between
+# white spaces first: each distinct piece then goes through the slow pre-tokenizer once.
+_BETWEEN_SPACES = re.compile(r"[^\S\r\n]?\S{1,4096}")
+_MOST = 4_000_000
 
 
 def count_words(
-    texts: Iterable[str], tokenizer: Tokenizer, script: str, advance: Callable[[int], object] = lambda _: None
+    texts: Iterable[str],
+    dialect: Dialect,
+    scripts: tuple[str, ...],
+    advance: Callable[[int], object] = lambda _: None,
 ) -> Counter[str]:
-    """Count pre-tokens that are words of one script, with or without a leading space.
+    """Count the pre-tokens that hold a character of some scripts.
 
-    Memory grows with the number of distinct words, not with the corpus.
+    Memory grows with the number of distinct words and has a bound: beyond 4 million of them, those seen once so far are
+    forgotten.
 
     Args:
         texts: Documents.
-        tokenizer: Its normaliser and pre-tokenizer are used, so that every merge learnt here can be reached.
-        script: Unicode script name.
+        dialect: Cuts as the tokenizer does, so that every merge learnt here can be reached.
+        scripts: Unicode script names.
         advance: Called with the number of characters just read.
 
     Returns:
-        Pre-token in the byte-level alphabet → occurrences.
+        Pre-token as the vocabulary writes it → occurrences.
     """
+    pieces: Counter[str] = Counter()
     words: Counter[str] = Counter()
     for text in texts:
-        normal = tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer else text
-        words.update(piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+        pieces.update(_BETWEEN_SPACES.findall(text))
+        if len(pieces) > _MOST // 4:
+            _cut(pieces, words, dialect, scripts)
         advance(len(text))
-    matches = word_pattern(script).fullmatch
-    return Counter({word: count for word, count in words.items() if matches(piece_to_text(word) or "")})
+    _cut(pieces, words, dialect, scripts)
+    return words
+
+
+def _cut(pieces: Counter[str], words: Counter[str], dialect: Dialect, scripts: tuple[str, ...]) -> None:
+    """Move what was read from `pieces` to `words`."""
+    has_letter = letter_pattern(scripts).search
+    for piece, count in pieces.items():
+        if has_letter(piece):
+            for word in dialect.cut(piece):
+                if has_letter(dialect.to_text(word) or ""):
+                    words[word] += count
+    pieces.clear()
+    if len(words) > _MOST:
+        for word in [word for word, count in words.items() if count == 1]:
+            del words[word]

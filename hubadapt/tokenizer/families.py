@@ -51,19 +51,26 @@ def family_of(content: dict[str, Any]) -> Family:
     return Family.BYTE_LEVEL_BPE if _has_step(content.get("pre_tokenizer"), "ByteLevel") else Family.OTHER
 
 
-def require_byte_level(content: dict[str, Any], folder: Path) -> None:
-    """Stop unless the tokenizer is a byte-level BPE.
+def require_family(content: dict[str, Any], name: str) -> Family:
+    """The family of a tokenizer that hubadapt can change.
+
+    Args:
+        content: The parsed `tokenizer.json`.
+        name: What the user calls the tokenizer.
 
     Raises:
-        ModelError: It is of another family.
+        ModelError: It is of a family that hubadapt cannot change.
     """
     family = family_of(content)
-    if family is not Family.BYTE_LEVEL_BPE:
+    if family in (Family.OTHER, Family.UNIGRAM):
         kind = content["model"].get("type", "unnamed")
+        what = family if family is Family.UNIGRAM else f"{family}, {kind} without byte-level or byte-fallback pieces"
         raise ModelError(
-            f"the tokenizer of {folder} is {family} (model type {kind}); only byte-level BPE can be extended so far.",
-            "Choose a base with a byte-level BPE, such as SmolLM2, Llama-3, Qwen or GPT-NeoX.",
+            f"the tokenizer of {name} is {what}; its vocabulary cannot be changed.",
+            "Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX) or a SentencePiece BPE with byte "
+            "fallback (Llama-2, Mistral, Gemma).",
         )
+    return family
 
 
 def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:
@@ -72,6 +79,14 @@ def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:
         (merge.split(" ", 1)[0], merge.split(" ", 1)[1]) if isinstance(merge, str) else (merge[0], merge[1])
         for merge in content["model"]["merges"]
     ]
+
+
+def all_entries(content: dict[str, Any]) -> dict[str, int]:
+    """Entry → id of a BPE: the model's vocabulary and the tokens added to it."""
+    entries: dict[str, int] = dict(content["model"]["vocab"])
+    for added in content.get("added_tokens", ()):
+        entries.setdefault(added["content"], added["id"])
+    return entries
 
 
 def _has_step(step: dict[str, Any] | None, kind: str) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from hubadapt.errors import ModelError
-from hubadapt.tokenizer.byte_level import piece_to_text
-from hubadapt.tokenizer.extend import Extension
+from hubadapt.tokenizer.dialects import dialect_of
+from hubadapt.tokenizer.vocabulary import NewVocabulary
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ def _first_failure(name: str, cases: Sequence[tuple[str, bool]]) -> Gate:
 
 
 def check_gates(
-    old: Tokenizer, new: Tokenizer, extension: Extension, *, target: Sequence[str], others: Sequence[str]
+    old: Tokenizer, new: Tokenizer, vocabulary: NewVocabulary, *, target: Sequence[str], others: Sequence[str]
 ) -> list[Gate]:
-    """Try every gate on an extension.
+    """Try every gate on a changed vocabulary.
 
     Args:
         old: The tokenizer before.
         new: The tokenizer after, loaded from its file.
-        extension: What was added.
+        vocabulary: What was changed.
         target: Texts of the target language.
         others: Texts that must not change: English, code, other scripts.
 
@@ -44,7 +44,8 @@ def check_gates(
         ModelError: A gate failed; the message names it and the first case.
     """
     old_vocab, new_vocab = old.get_vocab(), new.get_vocab()
-    whole = [(token, text) for token in extension.tokens if (text := piece_to_text(token))]
+    to_text = dialect_of(vocabulary.content).to_text
+    whole = [(token, text) for token in vocabulary.tokens if (text := to_text(token))]
     gates = [
         _first_failure(
             "old ids unchanged", [(entry, new_vocab.get(entry) == index) for entry, index in old_vocab.items()]

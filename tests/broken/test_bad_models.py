@@ -76,14 +76,18 @@ def test_a_config_with_an_impossible_value_is_named(cli, workshop):
 
 
 @pytest.mark.parametrize(
-    ("style", "family", "kind"),
-    [("byte-fallback", "SentencePiece BPE with byte fallback", "BPE"), ("unigram", "Unigram", "Unigram")],
+    ("style", "what"),
+    [
+        ("unigram", "Unigram"),
+        ("wordpiece", "of another family, WordPiece without byte-level or byte-fallback pieces"),
+    ],
 )
-def test_a_tokenizer_of_an_unsupported_family_is_refused(refused, workshop, style, family, kind):
+def test_a_tokenizer_of_an_unsupported_family_is_refused(refused, workshop, style, what):
     pico.write_tokenizer(workshop.folder / "base", style)
     refused(
-        f"the tokenizer of BASE is {family} (model type {kind}); only byte-level BPE can be extended so far.",
-        "Choose a base with a byte-level BPE, such as SmolLM2, Llama-3, Qwen or GPT-NeoX.",
+        f"the tokenizer of ./base is {what}; its vocabulary cannot be changed.",
+        "Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX) or a SentencePiece BPE with byte "
+        "fallback (Llama-2, Mistral, Gemma).",
     )
 
 

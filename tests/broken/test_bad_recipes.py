@@ -8,6 +8,8 @@ import shutil
 import pico
 import pytest
 
+from hubadapt.tokenizer.scripts import LATIN_LANGUAGES, OWN_SCRIPTS
+
 
 def refuse(outcome: pico.Outcome, problem: str, hint: str) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (1, "", f"{problem}\n{hint}\n")
@@ -129,8 +131,8 @@ def propagate_nowhere(content):
     content["stages"].insert(4, {"propagate": {}})
 
 
-def latin_language(content):
-    content["language"] = "fr"
+def unknown_language(content):
+    content["language"] = "xx"
 
 
 @pytest.mark.parametrize(
@@ -198,10 +200,9 @@ def latin_language(content):
             "Add `siblings: {instruct: MODEL}` to the recipe, or remove the stage.",
         ),
         (
-            latin_language,
-            "language 'fr' has no script of its own that hubadapt knows.",
-            "Choose one of: am, ar, be, bg, bn, el, fa, gu, he, hi, hy, ka, kk, km, kn, ky, lo, mk, ml, mn, mr, my, "
-            "ne, pa, ru, si, sr, ta, te, tg, th, uk, ur, yi.",
+            unknown_language,
+            "hubadapt does not know in which script the language 'xx' is written.",
+            f"Choose one of: {', '.join(sorted({*OWN_SCRIPTS, *LATIN_LANGUAGES}))}.",
         ),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -1,0 +1,49 @@
+"""`NewVocabulary`: a changed tokenizer, and where each of its rows comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from hubadapt.vocab_map import VocabMap, from_pieces
+
+HOLE = -1
+"""In place of an old id: a row that no token of the base fills."""
+
+
+@dataclass(frozen=True)
+class NewVocabulary:
+    """A changed tokenizer. Rows that are copied come first, those of new tokens last.
+
+    Attributes:
+        content: Its `tokenizer.json`.
+        copied: Old id of each row before the first new token; `HOLE` where there is none.
+        tokens: New entries, in order of id.
+        pieces: For each new entry the old ids it is made of, in order.
+        old_rows: V_old, rows of the base's table.
+    """
+
+    content: dict[str, Any]
+    copied: Sequence[int]
+    tokens: tuple[str, ...]
+    pieces: tuple[tuple[int, ...], ...]
+    old_rows: int
+
+    @property
+    def first_new(self) -> int:
+        """Id of the first new token."""
+        return len(self.copied)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, loaded from its content."""
+        return Tokenizer.from_str(json.dumps(self.content, ensure_ascii=False))
+
+    def vocab_map(self) -> VocabMap:
+        """The plain mean map from the old rows to the new."""
+        return from_pieces(self.old_rows, self.pieces, copied=self.copied)
