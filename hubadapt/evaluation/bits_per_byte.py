@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from hubadapt.errors import ModelError
+from hubadapt.ratio import Ratio, ratio_of_sums
 
 _BATCH = 8
-
-
-@dataclass(frozen=True)
-class BitsPerByte:
-    """Sum of bits over sum of UTF-8 bytes, with the standard error of the ratio over texts.
-
-    Attributes:
-        value: Bits per byte.
-        stderr: By linearisation over texts.
-        n: Number of texts.
-    """
-
-    value: float
-    stderr: float
-    n: int
 
 
 def document_token(tokenizer: Any) -> int:
@@ -50,8 +35,8 @@ def bits_per_byte(
     tokenizer: Any,
     texts: Sequence[str],
     advance: Callable[[int], object] = lambda _: None,
-) -> BitsPerByte:
-    """Measure a causal language model on texts.
+) -> Ratio:
+    """Sum of bits over sum of UTF-8 bytes of texts, as a causal language model predicts them.
 
     Each text stands on its own after the document token, which is given and not scored; every other token is.
 
@@ -77,11 +62,7 @@ def bits_per_byte(
         raise ModelError(
             "the model gives probabilities that are not numbers.", "If it was trained, lower the learning rate."
         )
-    sizes = np.array([len(text.encode()) for text in texts], dtype=np.float64)
-    value = bits.sum() / sizes.sum()
-    spread = bits - value * sizes
-    stderr = math.sqrt((spread**2).sum() * len(texts) / max(len(texts) - 1, 1)) / sizes.sum()
-    return BitsPerByte(float(value), float(stderr), len(texts))
+    return ratio_of_sums(bits, [len(text.encode()) for text in texts])
 
 
 def _bits(model: Any, sequences: list[list[int]]) -> np.ndarray:
