@@ -10,6 +10,7 @@ from hubadapt.types import Artifact, Manifest
 _WORDS = {
     "characters_per_token": "characters per token",
     "bits_per_byte": "bits per byte (lower is better)",
+    "generated_characters_per_token": "generated characters per token",
     "generated_characters_per_second": "characters generated a second",
     "held_out_characters_per_second": "characters/s at the held-out text",
 }

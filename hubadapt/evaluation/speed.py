@@ -1,27 +1,12 @@
-"""Generation speed in characters, which unlike tokens compare across vocabularies."""
+"""Generation speed in tokens; times characters per token it compares across vocabularies."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hubadapt.generation.greedy import generate, prompt_ids
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Speed of greedy generation: sums over all prompts.
-
-    Attributes:
-        characters_per_second: Characters of all answers over the seconds of all.
-        tokens_per_second: Their tokens over the same seconds.
-        n: Number of prompts.
-    """
-
-    characters_per_second: float
-    tokens_per_second: float
-    n: int
 
 
 def generation_speed(
@@ -31,8 +16,11 @@ def generation_speed(
     *,
     new_tokens: int,
     advance: Callable[[int], object] = lambda _: None,
-) -> Speed:
-    """Write exactly `new_tokens` tokens after each prompt, after one warm-up that is not counted.
+) -> float:
+    """Tokens a second of greedy generation: the median over prompts, each continued alone.
+
+    Exactly `new_tokens` tokens are written after each prompt, after one warm-up that is not counted. A median hardly
+    moves when the machine does something else during one of the prompts.
 
     Args:
         model: A causal language model.
@@ -43,11 +31,9 @@ def generation_speed(
     """
     sequences = [prompt_ids(tokenizer, prompt, chat=False) for prompt in prompts]
     generate(model, tokenizer, sequences[0], max_new_tokens=4, exactly=True)
-    answers = []
+    speeds = []
     for ids in sequences:
-        answers.append(generate(model, tokenizer, ids, max_new_tokens=new_tokens, exactly=True))
+        answer = generate(model, tokenizer, ids, max_new_tokens=new_tokens, exactly=True)
+        speeds.append(len(answer.tokens) / answer.seconds)
         advance(1)
-    seconds = sum(answer.seconds for answer in answers)
-    characters = sum(len(answer.text) for answer in answers)
-    tokens = sum(len(answer.tokens) for answer in answers)
-    return Speed(characters / seconds, tokens / seconds, len(answers))
+    return statistics.median(speeds)

@@ -1,8 +1,9 @@
-"""Greedy generation on this machine, timed."""
+"""Greedy generation on this machine: one prompt, timed, or many at once."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +53,46 @@ def generate(model: Any, tokenizer: Any, ids: list[int], *, max_new_tokens: int,
         do_sample=False,
         max_new_tokens=max_new_tokens,
         min_new_tokens=max_new_tokens if exactly else None,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        pad_token_id=_padding(tokenizer),
     )
     seconds = time.perf_counter() - start
     new = output[0, len(ids) :].tolist()
     text = tokenizer.decode(new, skip_special_tokens=True)
     return Answer(text, tuple(tokenizer.decode([token]) for token in new), seconds)
+
+
+@torch.inference_mode()
+def generate_batch(model: Any, tokenizer: Any, sequences: Sequence[list[int]], *, new_tokens: int) -> list[list[int]]:
+    """Continue several prompts at once, always taking the likeliest token, past any end of text.
+
+    Args:
+        model: A causal language model.
+        tokenizer: Its tokenizer.
+        sequences: The prompts, at least one, of any lengths.
+        new_tokens: Tokens written after each.
+
+    Returns:
+        The new ids of each prompt, `new_tokens` of them.
+    """
+    width = max(map(len, sequences))
+    # What stands under the mask is never seen, so any id will do where the tokenizer names none.
+    ids = torch.full((len(sequences), width), _padding(tokenizer) or 0)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, width - len(sequence) :] = torch.tensor(sequence)
+        mask[row, width - len(sequence) :] = 1
+    output = model.generate(
+        ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        do_sample=False,
+        max_new_tokens=new_tokens,
+        min_new_tokens=new_tokens,
+        pad_token_id=_padding(tokenizer),
+    )
+    new: list[list[int]] = output[:, width:].tolist()
+    return new
+
+
+def _padding(tokenizer: Any) -> int | None:
+    padding: int | None = tokenizer.pad_token_id
+    return padding if padding is not None else tokenizer.eos_token_id

@@ -16,7 +16,10 @@ from hubadapt.model import load_model, load_tokenizer
 from hubadapt.stages import Cost, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.types import Metric
 
+# A prompt is the beginning of a text, whole lines up to this.
+_PROMPT_CHARACTERS = 80
 _PROBE = "Language models read and write text in tokens."
+_KEYS = ("name", "value", "unit", "higher_is_better", "n", "stderr")
 
 
 class Config(StageConfig):
@@ -24,44 +27,42 @@ class Config(StageConfig):
 
     texts: int = Field(48, gt=0, description="Held-out texts a language, spread evenly over the test split")
     max_characters: int = Field(400, gt=0, description="A text is the beginning of a document, whole lines up to this")
-    prompts: int = Field(5, gt=0, description="Prompts continued to measure speed, a language")
-    new_tokens: int = Field(32, gt=0, description="Tokens written after each prompt")
+    prompts: int = Field(5, gt=0, description="Beginnings of texts continued one by one to measure speed, a language")
+    new_tokens: int = Field(32, gt=0, description="Tokens written after the beginning of every text")
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
-    """Forward passes over the texts at some 1.4 (old) and 4 characters a token, and generation one token at a time."""
+    """Forward passes over texts and their beginnings at some 1.4 (old) and 4 characters a token, and generation.
+
+    A step of generation reads all weights once; where many texts are continued at once, each of them computes, too.
+    """
     models = 2 + 2 * outlook.siblings
-    tokens = config.texts * config.max_characters * 0.6 * (1 / 1.8 + 1 / 4.4)
-    forward = tokens * 2 * outlook.parameters / (0.5 * outlook.flops)
-    written = 2 * config.prompts * config.new_tokens * (outlook.model_bytes / 7e9 + 0.02)
-    return Cost(seconds=models * (3 + forward + written), memory=3 * outlook.model_bytes)
+    a_token = 2 * outlook.parameters / (0.5 * outlook.flops)
+    a_step = outlook.model_bytes / 7e9 + 0.02
+    characters = config.texts * (config.max_characters * 0.6 + _PROMPT_CHARACTERS)
+    forward = characters * (1 / 1.8 + 1 / 4.4) * a_token
+    alone = 2 * config.prompts * config.new_tokens * a_step
+    together = 2 * config.new_tokens * (a_step + config.texts * a_token)
+    return Cost(seconds=models * (3 + forward + alone + together), memory=3 * outlook.model_bytes)
 
 
 @stage("evaluate", Config, needs=("tokenizer", "embed"), estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
-    """Measure characters per token, bits per byte and generated characters per second, before and after."""
+    """Measure characters per token, bits per byte and the speed of writing, before and after."""
     dataset = context.latest_folder("dataset")
-    texts = {language: _texts(dataset, language, config) for language in (context.manifest.language, "en")}
-    texts = {language: chosen for language, chosen in texts.items() if chosen}
-    if context.manifest.language not in texts:
-        raise CorpusError(
-            f"no held-out text in {context.manifest.language!r} has {config.max_characters // 4} characters or more.",
-            "Lower `max_characters` of the stage evaluate, or raise `held_out` of the stage corpus.",
-        )
-    origin = split_file(dataset, "test").relative_to(dataset).as_posix()
-    about = {"dataset": origin, "revision": f"sha256:{hash_file(split_file(dataset, 'test'))}"}
+    texts = _held_out(context, config)
+    origin = split_file(dataset, "test")
+    about = {"dataset": origin.relative_to(dataset).as_posix(), "revision": f"sha256:{hash_file(origin)}"}
     models = dict(_models(context))
     metrics: list[Metric] = []
     probes: dict[str, Any] = {}
-    with context.progress(
-        "measuring", len(models) * sum(len(chosen) + config.prompts for chosen in texts.values())
-    ) as advance:
+    steps = sum(2 * len(chosen) + min(config.prompts, len(chosen)) for chosen in texts.values())
+    with context.progress("measuring", len(models) * steps) as advance:
         for name, folder in models.items():
             model, tokenizer = load_model(folder), load_tokenizer(folder)
             for language, chosen in texts.items():
                 for number in _measure(model, tokenizer, chosen, config, advance):
-                    keys = ("name", "value", "unit", "higher_is_better", "n", "stderr")
-                    values = dict(zip(keys, number, strict=True))
+                    values = dict(zip(_KEYS, number, strict=True))
                     metrics.append(Metric(model=name, language=language, **about, **values))
             probes[name] = _probe(model, tokenizer, f"{_PROBE} {texts[context.manifest.language][0]}")
     rows = {language: len(chosen) for language, chosen in texts.items()}
@@ -77,6 +78,19 @@ def _models(context: StageContext) -> Iterator[tuple[str, Path]]:
         yield artifact.name, context.run / artifact.folder
 
 
+def _held_out(context: StageContext, config: Config) -> dict[str, list[str]]:
+    """The texts to measure on, by language; none of the target language is an error."""
+    dataset = context.latest_folder("dataset")
+    texts = {language: _texts(dataset, language, config) for language in (context.manifest.language, "en")}
+    texts = {language: chosen for language, chosen in texts.items() if chosen}
+    if context.manifest.language not in texts:
+        raise CorpusError(
+            f"no held-out text in {context.manifest.language!r} has {config.max_characters // 4} characters or more.",
+            "Lower `max_characters` of the stage evaluate, or raise `held_out` of the stage corpus.",
+        )
+    return texts
+
+
 def _texts(dataset: Path, language: str, config: Config) -> list[str]:
     passages = [first_passage(text, config.max_characters) for text in read_split(dataset, "test", language)]
     return pick_evenly([passage for passage in passages if len(passage) >= config.max_characters // 4], config.texts)
@@ -85,23 +99,27 @@ def _texts(dataset: Path, language: str, config: Config) -> list[str]:
 def _measure(
     model: Any, tokenizer: Any, texts: list[str], config: Config, advance: Callable[[int], object]
 ) -> list[tuple[str, float, str, bool | None, int, float | None]]:
-    """Name, value, unit, whether higher is better, n and standard error of each number."""
+    """The values of `_KEYS` for each number."""
     from hubadapt.evaluation.bits_per_byte import bits_per_byte
+    from hubadapt.evaluation.generated import generated_characters_per_token
     from hubadapt.evaluation.speed import generation_speed
     from hubadapt.tokenizer.measure import characters_per_token
 
-    density = characters_per_token(tokenizer.backend_tokenizer, texts)
+    held_out = characters_per_token(tokenizer.backend_tokenizer, texts)
     bits = bits_per_byte(model, tokenizer, texts, advance)
-    prompts = [first_passage(text, 80) for text in pick_evenly(texts, config.prompts)]
-    speed = generation_speed(model, tokenizer, prompts, new_tokens=config.new_tokens, advance=advance)
-    held_out = speed.tokens_per_second * density.value
+    beginnings = [first_passage(text, _PROMPT_CHARACTERS) for text in texts]
+    prompts, length = pick_evenly(beginnings, config.prompts), config.new_tokens
+    generated = generated_characters_per_token(model, tokenizer, beginnings, new_tokens=length, advance=advance)
+    speed = generation_speed(model, tokenizer, prompts, new_tokens=length, advance=advance)
+    n = len(prompts)
     return [
-        ("characters_per_token", density.value, "characters/token", True, density.n, density.stderr),
+        ("characters_per_token", held_out.value, "characters/token", True, held_out.n, held_out.stderr),
         ("bits_per_byte", bits.value, "bits/byte", False, bits.n, bits.stderr),
-        ("generated_characters_per_second", speed.characters_per_second, "characters/s", True, speed.n, None),
+        ("generated_characters_per_token", generated.value, "characters/token", True, generated.n, generated.stderr),
+        ("generated_characters_per_second", speed * generated.value, "characters/s", True, n, None),
         # What is generated may be unlike real text; this is the speed of writing the held-out text itself.
-        ("held_out_characters_per_second", held_out, "characters/s", True, speed.n, None),
-        ("generated_tokens_per_second", speed.tokens_per_second, "tokens/s", None, speed.n, None),
+        ("held_out_characters_per_second", speed * held_out.value, "characters/s", True, n, None),
+        ("generated_tokens_per_second", speed, "tokens/s", None, n, None),
     ]
 
 

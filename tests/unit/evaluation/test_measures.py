@@ -1,4 +1,4 @@
-"""Bits per byte and speed against values worked out by hand."""
+"""Bits per byte, generated text and speed against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 
 from hubadapt.errors import ModelError
 from hubadapt.evaluation.bits_per_byte import bits_per_byte, document_token
+from hubadapt.evaluation.generated import generated_characters_per_token
 from hubadapt.evaluation.speed import generation_speed
-from hubadapt.generation.greedy import Answer, prompt_ids
+from hubadapt.generation.greedy import Answer, generate, generate_batch, prompt_ids
 from hubadapt.model import load_model, load_tokenizer
 
 TEXTS = [*pico.russian(5), *pico.english(7), "a"]
@@ -87,17 +88,59 @@ def test_the_document_token_is_bos_else_eos_else_an_error():
         document_token(SimpleNamespace(bos_token_id=None, eos_token_id=None))
 
 
-def test_speed_is_characters_of_what_was_written_over_its_time(monkeypatch, tokenizer):
+def test_speed_is_the_median_over_prompts_after_a_warm_up(monkeypatch, tokenizer):
     calls = []
 
-    def generate(model, tokenizer, ids, *, max_new_tokens, exactly):
+    def timed(model, tokenizer, ids, *, max_new_tokens, exactly):
         calls.append(max_new_tokens)
-        return Answer("x" * 30, ("t",) * max_new_tokens, float(len(calls)))
+        return Answer("x" * 30, ("t",) * max_new_tokens, {1: 99.0, 2: 2.0, 3: 1.0, 4: 50.0}[len(calls)])
 
-    monkeypatch.setattr("hubadapt.evaluation.speed.generate", generate)
-    speed = generation_speed(None, tokenizer, ["a", "b", "c"], new_tokens=8)
-    assert calls == [4, 8, 8, 8]  # the first is the warm-up
-    assert (speed.characters_per_second, speed.tokens_per_second, speed.n) == (30 / 3, 8 / 3, 3)
+    monkeypatch.setattr("hubadapt.evaluation.speed.generate", timed)
+    advanced: list[int] = []
+    assert generation_speed(None, tokenizer, ["a", "b", "c"], new_tokens=8, advance=advanced.append) == 8 / 2
+    assert calls == [4, 8, 8, 8] and advanced == [1, 1, 1]
+
+
+def test_many_prompts_at_once_are_continued_as_each_alone(base, tokenizer):
+    model = load_model(base)
+    sequences = [prompt_ids(tokenizer, text, chat=False) for text in TEXTS]
+    assert len({len(ids) for ids in sequences}) > 5
+    written = generate_batch(model, tokenizer, sequences, new_tokens=9)
+    alone = [generate(model, tokenizer, ids, max_new_tokens=9, exactly=True).tokens for ids in sequences]
+    assert [tuple(tokenizer.decode([token]) for token in ids) for ids in written] == alone
+    assert [generate_batch(model, tokenizer, [ids], new_tokens=9)[0] for ids in sequences] == written
+
+
+def test_the_end_of_a_text_does_not_end_a_continuation(base, tokenizer):
+    model = load_model(base)
+    sequences = [prompt_ids(tokenizer, text, chat=False) for text in TEXTS[:3]]
+    end = generate_batch(model, tokenizer, sequences, new_tokens=5)[0][0]
+    model.generation_config.eos_token_id = end
+    written = generate_batch(model, tokenizer, sequences, new_tokens=5)
+    assert [len(ids) for ids in written] == [5, 5, 5]
+    assert all(end not in ids for ids in written)
+
+
+def test_a_tokenizer_without_padding_or_end_can_be_batched(base, tokenizer):
+    model = load_model(base)
+    sequences = [prompt_ids(tokenizer, text, chat=False) for text in TEXTS]
+    bare = SimpleNamespace(pad_token_id=None, eos_token_id=None)
+    assert generate_batch(model, bare, sequences, new_tokens=3) == generate_batch(
+        model, tokenizer, sequences, new_tokens=3
+    )
+
+
+def test_generated_characters_are_those_of_the_decoded_continuations(base, tokenizer, monkeypatch):
+    model = load_model(base)
+    sequences = [prompt_ids(tokenizer, text, chat=False) for text in TEXTS]
+    texts = [generate(model, tokenizer, ids, max_new_tokens=7, exactly=True).text for ids in sequences]
+    monkeypatch.setattr("hubadapt.evaluation.generated._BATCH", 5)
+    advanced: list[int] = []
+    measured = generated_characters_per_token(model, tokenizer, TEXTS, new_tokens=7, advance=advanced.append)
+    assert measured.value == pytest.approx(sum(map(len, texts)) / (7 * len(TEXTS)))
+    assert measured.n == len(TEXTS) and measured.stderr > 0
+    assert advanced == [5, 5, 3]
+    assert measured == generated_characters_per_token(model, tokenizer, TEXTS, new_tokens=7)
 
 
 def test_a_prompt_begins_with_the_document_token_or_goes_through_the_template(tokenizer):
