@@ -8,7 +8,10 @@ from typing import Any
 
 from hubadapt.manifest import write_atomic
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+SENTENCEPIECE_MODEL = "tokenizer.model"
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", SENTENCEPIECE_MODEL,
+)  # fmt: skip
 _PRIVATE_KEYS = ("is_local", "local_files_only", "backend", "name_or_path")
 _SPECIAL_KEYS = (
     "bos_token",

@@ -7,7 +7,7 @@ exact decomposition into old ones.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_merges
@@ -71,11 +71,28 @@ def _grown(content: dict[str, Any], tokens: Sequence[str], merges: Sequence[Merg
     model = dict(content["model"])
     # An added token that is not in the model's vocabulary too would be renumbered when the vocabulary grows.
     model["vocab"] = all_entries(content) | {token: first_id + i for i, token in enumerate(tokens)}
-    new = [(merge.left, merge.right) for merge in merges]
+    old, new = read_merges(content), [(merge.left, merge.right) for merge in merges]
     if family_of(content) is Family.BYTE_FALLBACK_BPE:
-        new = _all_splits(new, model["vocab"])
-    model["merges"] = [[left, right] for left, right in [*read_merges(content), *new]]
+        old = _with_new_splits(old, model["vocab"], frozenset(tokens))
+        present = set(old)
+        new = _all_splits([pair for pair in new if pair not in present], model["vocab"])
+    model["merges"] = [[left, right] for left, right in [*old, *new]]
     return {**copy.deepcopy({key: value for key, value in content.items() if key != "model"}), "model": model}
+
+
+def _with_new_splits(
+    merges: Sequence[tuple[str, str]], vocab: Mapping[str, int], made: Collection[str]
+) -> list[tuple[str, str]]:
+    """Old merges and, after the last one of each entry, the ways to make it with a new one.
+
+    SentencePiece gives every way to make a piece the piece's own score.
+    """
+    last = {left + right: place for place, (left, right) in enumerate(merges)}
+    extra = {
+        place: [(left, right) for left, right in _splits(token, vocab) if left in made or right in made]
+        for token, place in last.items()
+    }
+    return [pair for place, merge in enumerate(merges) for pair in (merge, *extra.get(place, ()))]
 
 
 def _all_splits(merges: Sequence[tuple[str, str]], vocab: Mapping[str, int]) -> list[tuple[str, str]]:

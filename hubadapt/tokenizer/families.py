@@ -26,12 +26,21 @@ def read_tokenizer_json(folder: Path) -> dict[str, Any]:
         ModelError: It is missing or not JSON.
     """
     path = folder / "tokenizer.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         raise ModelError(
             f"{folder} holds no tokenizer.json.", "Write one: AutoTokenizer.from_pretrained(...).save_pretrained(...)"
-        ) from None
+        )
+    return read_tokenizer_file(path)
+
+
+def read_tokenizer_file(path: Path) -> dict[str, Any]:
+    """The content of a file in the format of `tokenizer.json`.
+
+    Raises:
+        ModelError: It is not JSON, or describes no tokenizer.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error}.", "Download or copy the tokenizer again.") from error
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
@@ -48,7 +57,7 @@ def family_of(content: dict[str, Any]) -> Family:
         return Family.OTHER
     if model.get("byte_fallback"):
         return Family.BYTE_FALLBACK_BPE
-    return Family.BYTE_LEVEL_BPE if _has_step(content.get("pre_tokenizer"), "ByteLevel") else Family.OTHER
+    return Family.BYTE_LEVEL_BPE if has_step(content.get("pre_tokenizer"), "ByteLevel") else Family.OTHER
 
 
 def require_family(content: dict[str, Any], name: str) -> Family:
@@ -82,14 +91,17 @@ def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def all_entries(content: dict[str, Any]) -> dict[str, int]:
-    """Entry → id of a BPE: the model's vocabulary and the tokens added to it."""
-    entries: dict[str, int] = dict(content["model"]["vocab"])
+    """Entry → id: the model's vocabulary and the tokens added to it."""
+    vocab = content["model"]["vocab"]
+    listed = isinstance(vocab, list)
+    entries: dict[str, int] = {entry: index for index, (entry, _) in enumerate(vocab)} if listed else dict(vocab)
     for added in content.get("added_tokens", ()):
         entries.setdefault(added["content"], added["id"])
     return entries
 
 
-def _has_step(step: dict[str, Any] | None, kind: str) -> bool:
+def has_step(step: dict[str, Any] | None, kind: str) -> bool:
+    """Whether a pre-tokenizer of `tokenizer.json` is, or holds, a step of that type."""
     if step is None:
         return False
-    return step["type"] == kind or any(_has_step(inner, kind) for inner in step.get("pretokenizers", ()))
+    return step["type"] == kind or any(has_step(inner, kind) for inner in step.get("pretokenizers", ()))

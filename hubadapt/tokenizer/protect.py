@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from hubadapt.tokenizer.extend import segmenter
+from hubadapt.tokenizer.extend import Characters, segmenter
 from hubadapt.tokenizer.learn import Merge
 
 
-def harm_to(words: Iterable[str], content: dict[str, Any]) -> Callable[[Sequence[Merge]], set[Merge]]:
+def harm_to(
+    words: Iterable[str], content: dict[str, Any], characters: Characters | None = None
+) -> Callable[[Sequence[Merge]], set[Merge]]:
     """Which of some merges would change the tokens of protected words: see `Lesson.harm`.
 
     Args:
         words: Pre-tokens of the protected text, as `count_words` gives them.
         content: The old `tokenizer.json`.
+        characters: Characters that come before the merges, none of them in the words.
     """
-    after = segmenter(content)
+    after = segmenter(content, characters)
     segment = after(())
     protected = {word: tuple(segment(word)) for word in sorted(words)}
 

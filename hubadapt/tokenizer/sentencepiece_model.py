@@ -1,0 +1,209 @@
+"""Reads a SentencePiece `tokenizer.model`, and keeps it in step with a changed `tokenizer.json`.
+
+Ids that no entry has, such as padding rows of the base before the first new token, are pieces of type UNUSED with names
+that occur nowhere else: SentencePiece has no ids without a piece.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from hubadapt.errors import MissingExtraError, ModelError
+from hubadapt.portable import SENTENCEPIECE_MODEL
+from hubadapt.tokenizer.dialects import dialect_of
+from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json
+from hubadapt.tokenizer.vocabulary import NewVocabulary
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
+"""Types of pieces, as sentencepiece_model.proto numbers them."""
+
+_SPELLED = (Family.BYTE_FALLBACK_BPE, Family.UNIGRAM)
+_PROBES = ("The quick brown fox, 3.14159!", "for i in range(10):\n    print(i)", "Ça coûte 12,50 €. Größe", "今日は 🙂")
+
+
+def read_model(path: Path) -> Any:
+    """The content of a SentencePiece model, a protobuf `ModelProto`.
+
+    Raises:
+        MissingExtraError: The package sentencepiece is not installed.
+        ModelError: The file is missing or damaged, or is no SentencePiece model.
+    """
+    messages = _messages()
+    from google.protobuf.message import DecodeError
+
+    model = messages.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise _damaged(path) from error
+    # Protobuf reads a file that was cut between two fields: the specs stand behind the pieces.
+    if not model.pieces or not model.HasField("trainer_spec") or not model.HasField("normalizer_spec"):
+        raise _damaged(path)
+    try:
+        processor_of(model)
+    except RuntimeError as error:
+        raise _damaged(path) from error
+    return model
+
+
+def processor_of(model: Any) -> SentencePieceProcessor:
+    """SentencePiece itself, with a model.
+
+    Raises:
+        RuntimeError: SentencePiece finds the model inconsistent.
+    """
+    from sentencepiece import SentencePieceProcessor
+
+    return SentencePieceProcessor(model_proto=model.SerializeToString())
+
+
+def check_model(base: Path) -> None:
+    """Stop before any work where a base's `tokenizer.model` could not be kept in step.
+
+    Raises:
+        MissingExtraError: The base has one, and the package sentencepiece is not installed.
+        ModelError: It is damaged.
+    """
+    if _has_model(base, read_tokenizer_json(base)):
+        read_model(base / SENTENCEPIECE_MODEL)
+
+
+def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> bool:
+    """Write the `tokenizer.model` that gives the ids of a changed vocabulary.
+
+    Pieces of old entries are copied with their scores. New ones are of type NORMAL: in a BPE their scores fall from
+    below the lowest old one in the order of their ids, which is that of their merges; in a Unigram they are those of
+    the vocabulary. Added tokens that the base's file lacks become CONTROL or USER_DEFINED, ids without an entry UNUSED.
+
+    Args:
+        base: Folder of the base. It may have no `tokenizer.model`, or one that is no SentencePiece model.
+        folder: Folder of the changed tokenizer.
+        vocabulary: The changed vocabulary.
+
+    Returns:
+        Whether `folder` now has one. Where it cannot give the same ids it is left out, so that readers take
+        `tokenizer.json`.
+
+    Raises:
+        MissingExtraError: The base has one, and the package sentencepiece is not installed.
+        ModelError: The base's is damaged.
+    """
+    target = folder / SENTENCEPIECE_MODEL
+    target.unlink(missing_ok=True)
+    old = read_tokenizer_json(base)
+    if not _has_model(base, old) or family_of(vocabulary.content) is not family_of(old):
+        return False
+    model = read_model(base / SENTENCEPIECE_MODEL)
+    before = processor_of(model)
+    if not _replace_pieces(model, vocabulary):
+        return False
+    try:
+        after = processor_of(model)
+    except RuntimeError:
+        return False
+    reference = Tokenizer.from_str(json.dumps(old, ensure_ascii=False))
+    for text in _probes(vocabulary):
+        if _agree(after, vocabulary.tokenizer, text) < _agree(before, reference, text):
+            return False
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_bytes(model.SerializeToString(deterministic=True))
+    os.replace(partial, target)
+    return True
+
+
+def _messages() -> Any:
+    try:
+        from sentencepiece import sentencepiece_model_pb2
+    except ImportError as error:
+        raise MissingExtraError(f"reading a SentencePiece {SENTENCEPIECE_MODEL}", "sentencepiece") from error
+    return sentencepiece_model_pb2
+
+
+def _damaged(path: Path) -> ModelError:
+    return ModelError(f"{path} is no readable SentencePiece model.", "Download or copy the tokenizer again.")
+
+
+def _has_model(base: Path, content: Mapping[str, Any]) -> bool:
+    """Whether there is a SentencePiece model: beside a byte-level BPE the name means a file of another format."""
+    return family_of(dict(content)) in _SPELLED and (base / SENTENCEPIECE_MODEL).is_file()
+
+
+def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> bool:
+    """Give a model the pieces of a vocabulary, in order of id; False where an old entry is no piece of it."""
+    old = {piece.piece: piece for piece in model.pieces}
+    lowest = min((piece.score for piece in model.pieces), default=0.0)
+    added = {token["content"]: token for token in vocabulary.content.get("added_tokens", ())}
+    scores = _scores(vocabulary, lowest)
+    by_id = {index: entry for entry, index in all_entries(vocabulary.content).items()}
+    pieces = []
+    for index in range(max(by_id) + 1):
+        entry = by_id.get(index)
+        if entry is None:
+            pieces.append(_piece(model, _unused_name(index, old), 0.0, UNUSED))
+        elif entry in old:
+            pieces.append(old[entry])
+        elif entry in scores:
+            pieces.append(_piece(model, entry, scores[entry], NORMAL))
+        elif entry in added:
+            pieces.append(_piece(model, entry, 0.0, CONTROL if added[entry]["special"] else USER_DEFINED))
+        else:
+            return False
+    kept = [_piece(model, piece.piece, piece.score, piece.type) for piece in pieces]
+    del model.pieces[:]
+    model.pieces.extend(kept)
+    _renumber(model.trainer_spec, {piece.piece: index for index, piece in enumerate(kept)})
+    return True
+
+
+def _piece(model: Any, name: str, score: float, kind: int) -> Any:
+    return type(model).SentencePiece(piece=name, score=score, type=kind)
+
+
+def _scores(vocabulary: NewVocabulary, lowest: float) -> dict[str, float]:
+    """The score of each new entry."""
+    if family_of(vocabulary.content) is Family.UNIGRAM:
+        scores = dict(map(tuple, vocabulary.content["model"]["vocab"]))
+        return {token: scores[token] for token in vocabulary.tokens}
+    # Scores are 32-bit floats, and some models mark pieces for the very end with -1e9: a step of 1 would vanish there.
+    step = max(1.0, 2 * float(np.spacing(np.float32(abs(lowest)))))
+    return {token: lowest - step * (place + 1) for place, token in enumerate(vocabulary.tokens)}
+
+
+def _unused_name(index: int, taken: Mapping[str, Any]) -> str:
+    name = f"<unused_row_{index}>"
+    while name in taken:
+        name = f"<{name}>"
+    return name
+
+
+def _renumber(spec: Any, index: Mapping[str, int]) -> None:
+    spec.vocab_size = len(index)
+    for role in ("unk", "bos", "eos", "pad"):
+        if getattr(spec, f"{role}_id") >= 0:
+            setattr(spec, f"{role}_id", index.get(getattr(spec, f"{role}_piece"), -1))
+
+
+def _probes(vocabulary: NewVocabulary) -> Iterator[str]:
+    """Text that holds every new token, and some that holds none."""
+    to_text = dialect_of(vocabulary.content).to_text
+    yield from _PROBES
+    for token in vocabulary.tokens:
+        # A space before all text is where class-built tokenizers and SentencePiece part anyway.
+        text = (to_text(token) or "").strip()
+        if text:
+            yield text
+            yield f"{text}, {text}{text}"
+
+
+def _agree(processor: SentencePieceProcessor, tokenizer: Tokenizer, text: str) -> bool:
+    return bool(processor.encode(text) == tokenizer.encode(text, add_special_tokens=False).ids)
