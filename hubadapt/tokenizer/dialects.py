@@ -90,9 +90,14 @@ def _spelled_to_bytes(entry: str) -> bytes:
     return entry.replace(_SPACE, " ").encode("utf-8")
 
 
+def spelled_word(scripts: tuple[str, ...]) -> regex.Pattern[str]:
+    """Matches a word of the scripts, with the space before it, as SentencePiece spells it."""
+    return regex.compile(f"{_SPACE}?[{letter_pattern(scripts).pattern.strip('[]')}\\p{{M}}]+")
+
+
 def _spelled_cut(content: dict[str, Any], scripts: tuple[str, ...]) -> Callable[[str], list[str]]:
     """SentencePiece's own training cuts: at spaces, at a change of script, around digits and marks of punctuation."""
-    word = regex.compile(f"{_SPACE}?[{letter_pattern(scripts).pattern.strip('[]')}\\p{{M}}]+")
+    word = spelled_word(scripts)
     normalizer = Tokenizer.from_str(_without_prefix_space({"version": "1.0", "normalizer": _inner(content)})).normalizer
 
     def cut(text: str) -> list[str]:

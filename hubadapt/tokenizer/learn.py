@@ -82,7 +82,7 @@ def learn_merges(
         allowed = [merge for merge in found if lesson.allow(merge.token)]
         harmful = set(lesson.harm([*merges, *allowed]))
         kept = _reachable([merge for merge in allowed if merge not in harmful], alphabet)
-        merges = _within_budget([*merges, *kept], known, lesson.new_tokens)
+        merges = within_budget([*merges, *kept], known, lesson.new_tokens)
         dropped = {(merge.left, merge.right) for merge in {*found} - {*kept}}
         if not dropped or not kept or len({merge.token for merge in merges} - known) == lesson.new_tokens:
             break
@@ -143,8 +143,14 @@ def _reachable(merges: Sequence[Merge], alphabet: Collection[str]) -> list[Merge
     return kept
 
 
-def _within_budget(merges: Sequence[Merge], known: Collection[str], new_tokens: int) -> list[Merge]:
-    """The first merges, as far as they make no more than `new_tokens` new entries."""
+def within_budget(merges: Sequence[Merge], known: Collection[str], new_tokens: int) -> list[Merge]:
+    """The first merges, as far as they make no more than `new_tokens` new entries.
+
+    Args:
+        merges: In the order learnt.
+        known: Entries of the old vocabulary, which cost nothing.
+        new_tokens: New entries at the most.
+    """
     made: set[str] = set()
     for index, merge in enumerate(merges):
         if merge.token not in known and merge.token not in made and len(made) == new_tokens:
