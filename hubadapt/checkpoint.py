@@ -18,12 +18,14 @@ from safetensors.torch import load_file, save_file
 
 from hubadapt.errors import ModelError
 from hubadapt.manifest import write_atomic
+from hubadapt.token_ids import renumbered_config
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+GENERATION_NAME = "generation_config.json"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,12 @@ def read_tensor(folder: Path, name: str) -> torch.Tensor:
 
 
 def write_with_tables(
-    source: Path, target: Path, tables: Mapping[str, torch.Tensor], *, config_changes: Mapping[str, Any]
+    source: Path,
+    target: Path,
+    tables: Mapping[str, torch.Tensor],
+    *,
+    config_changes: Mapping[str, Any],
+    moved_ids: Mapping[int, int] | None = None,
 ) -> None:
     """Write `source`'s model to `target` with some tensors replaced; all others keep every byte.
 
@@ -144,9 +151,10 @@ def write_with_tables(
         target: Folder to make; replaced if it exists.
         tables: New tensors by name.
         config_changes: Keys to set in `config.json`.
+        moved_ids: Old id → new id, where ids moved: bos, eos, pad and their like follow.
 
     Raises:
-        ModelError: The source is damaged or lacks one of the tensors.
+        ModelError: The source is damaged or lacks one of the tensors, or its configuration names an id that is gone.
     """
     shards = shard_map(source)
     for name in tables:
@@ -163,7 +171,7 @@ def write_with_tables(
         )
     if (source / INDEX_NAME).is_file():
         _write_index(partial, shards)
-    _write_config(source, partial, config_changes)
+    _write_config(source, partial, config_changes, moved_ids)
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
 
@@ -211,10 +219,24 @@ def _tensor_bytes(path: Path) -> int:
     return path.stat().st_size - 8 - header
 
 
-def _write_config(source: Path, target: Path, changes: Mapping[str, Any]) -> None:
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    holder = config if "vocab_size" in config else config.get("text_config", config)
-    holder.update(changes)
-    write_atomic(target / "config.json", json.dumps(config, indent=2) + "\n")
-    if (source / "generation_config.json").is_file():
-        shutil.copyfile(source / "generation_config.json", target / "generation_config.json")
+def _write_config(source: Path, target: Path, changes: Mapping[str, Any], moved_ids: Mapping[int, int] | None) -> None:
+    for name in ("config.json", GENERATION_NAME):
+        if not (source / name).is_file():
+            continue
+        config = json.loads((source / name).read_text(encoding="utf-8"))
+        if moved_ids is not None:
+            config = _renumbered(config, moved_ids, source / name)
+        if name != GENERATION_NAME:
+            holder = config if "vocab_size" in config else config.get("text_config", config)
+            holder.update(changes)
+        write_atomic(target / name, json.dumps(config, indent=2) + "\n")
+
+
+def _renumbered(config: dict[str, Any], moved_ids: Mapping[int, int], path: Path) -> dict[str, Any]:
+    try:
+        return renumbered_config(config, moved_ids)
+    except KeyError as error:
+        raise ModelError(
+            f"{path} names the token id {error.args[0]}, which the new vocabulary does not keep.",
+            "Correct the id in the base's file, or keep its token.",
+        ) from None

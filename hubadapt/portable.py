@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hubadapt.manifest import write_atomic
+from hubadapt.token_ids import renumbered_added_tokens
 
+TOKENIZER_CONFIG = "tokenizer_config.json"
 SENTENCEPIECE_MODEL = "tokenizer.model"
 TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", SENTENCEPIECE_MODEL,
+    "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "chat_template.jinja", SENTENCEPIECE_MODEL,
 )  # fmt: skip
 _PRIVATE_KEYS = ("is_local", "local_files_only", "backend", "name_or_path")
 _SPECIAL_KEYS = (
@@ -63,6 +66,12 @@ def make_portable(folder: Path) -> None:
         config = portable_tokenizer_config(_read(folder / "tokenizer_config.json"))
         _rewrite(folder / "tokenizer_config.json", config)
         _rewrite(folder / "special_tokens_map.json", {key: config[key] for key in _SPECIAL_KEYS if key in config})
+
+
+def move_added_tokens(folder: Path, moved_ids: Mapping[int, int]) -> None:
+    """Rewrite the ids of added tokens in a folder's `tokenizer_config.json`, where ids moved."""
+    if (folder / TOKENIZER_CONFIG).is_file():
+        _rewrite(folder / TOKENIZER_CONFIG, renumbered_added_tokens(_read(folder / TOKENIZER_CONFIG), moved_ids))
 
 
 def _read(path: Path) -> dict[str, Any]:

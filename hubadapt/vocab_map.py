@@ -59,6 +59,14 @@ class VocabMap:
         """New ids of one origin, ascending, int64."""
         return np.flatnonzero(self.origins == origin)
 
+    def moved_ids(self) -> dict[int, int] | None:
+        """Old id → new id of the copied rows; None where every old row kept its place."""
+        copied = self.rows_of(Origin.COPIED)
+        old = self.indices[self.indptr[copied]]
+        if len(copied) >= self.old_size and np.array_equal(old, copied):
+            return None
+        return dict(zip(old.tolist(), copied.tolist(), strict=True))
+
     def reweighted(self, weights: np.ndarray) -> VocabMap:
         """The same map with other weights, shape (entries,)."""
         return VocabMap(self.indptr, self.indices, weights.astype(np.float64), self.origins, self.old_size)

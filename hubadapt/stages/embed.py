@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,6 +14,9 @@ from hubadapt.model import copy_tokenizer
 from hubadapt.portable import make_portable
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Config(StageConfig):
@@ -52,17 +56,21 @@ def run(context: StageContext, config: Config) -> StageResult:
         for name, method in methods.items():
             old = read_tensor(base, name)
             new_tables[name] = apply(find_initialisation(method).weigh(pieces, old, config.scale), old)
-            rows = pieces.rows_of(Origin.COMPOSED)
-            norms[name] = {
-                "old": float(old.float().norm(dim=1).mean()),
-                "new": float(new_tables[name][rows].float().norm(dim=1).mean()),
-            }
+            norms[name] = _mean_norms(old, new_tables[name][pieces.rows_of(Origin.COMPOSED)])
             advance(1)
     folder = context.folder / "model"
-    write_with_tables(base, folder, new_tables, config_changes={"vocab_size": pieces.new_size})
+    write_with_tables(
+        base, folder, new_tables, config_changes={"vocab_size": pieces.new_size}, moved_ids=pieces.moved_ids()
+    )
     copy_tokenizer(tokenizer, folder)
     make_portable(folder)
     return StageResult(
         made=(Made("embed", "model", folder, "base"),),
         facts={"tied": tables.head is None, "methods": methods, "mean_norms": norms},
     )
+
+
+def _mean_norms(old: torch.Tensor, new: torch.Tensor) -> dict[str, float]:
+    """Mean norm of the old rows and, where there are any, of the composed ones."""
+    norms = {"old": float(old.float().norm(dim=1).mean())}
+    return norms | ({"new": float(new.float().norm(dim=1).mean())} if len(new) else {})

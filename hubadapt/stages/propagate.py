@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from hubadapt.checkpoint import Tables, find_tables, load_config, read_tensor, write_with_tables
 from hubadapt.errors import ModelError, RecipeError, UserError
 from hubadapt.model import copy_tokenizer
-from hubadapt.portable import make_portable
+from hubadapt.portable import TOKENIZER_CONFIG, make_portable, move_added_tokens
 from hubadapt.propagation.apply import PropagatedTable, propagate_table
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.families import read_tokenizer_json
@@ -90,8 +90,9 @@ def _propagate(context: StageContext, sibling: Path, target: Path, ridge: float)
         target,
         {name: result.table for name, result in results.items()},
         config_changes={"vocab_size": pieces.new_size},
+        moved_ids=pieces.moved_ids(),
     )
-    _write_tokenizer(sibling, adapted, target)
+    _write_tokenizer(sibling, adapted, target, pieces.moved_ids())
     return {
         name: {
             "residual": result.solution.residual,
@@ -124,20 +125,23 @@ def _check_family(base: Path, sibling: Path) -> Tables:
     return find_tables(ours)
 
 
-def _write_tokenizer(sibling: Path, adapted: Path, target: Path) -> None:
+def _write_tokenizer(sibling: Path, adapted: Path, target: Path, moved_ids: Mapping[int, int] | None) -> None:
     copy_tokenizer(adapted, target)
-    for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
+    for name in (TOKENIZER_CONFIG, "special_tokens_map.json", "chat_template.jinja"):
         (target / name).unlink(missing_ok=True)
         if (sibling / name).is_file():
             shutil.copyfile(sibling / name, target / name)
-    _check_added_tokens(sibling, target)
+    _check_added_tokens(sibling, target, moved_ids)
+    if moved_ids is not None:
+        move_added_tokens(target, moved_ids)
     make_portable(target)
 
 
-def _check_added_tokens(sibling: Path, target: Path) -> None:
+def _check_added_tokens(sibling: Path, target: Path, moved_ids: Mapping[int, int] | None = None) -> None:
     known = {token["content"]: token["id"] for token in read_tokenizer_json(target).get("added_tokens", ())}
     for token in read_tokenizer_json(sibling).get("added_tokens", ()):
-        if known.get(token["content"]) != token["id"]:
+        expected = token["id"] if moved_ids is None else moved_ids.get(token["id"])
+        if token["content"] not in known or known[token["content"]] != expected:
             raise ModelError(
                 f"the sibling {sibling} has a token {json.dumps(token['content'])} of its own (id {token['id']}).",
                 "Siblings with added tokens of their own cannot be adapted yet; choose another sibling.",

@@ -14,8 +14,10 @@ def byte_to_char() -> dict[int, str]:
 
 
 @cache
-def _char_to_byte() -> dict[str, int]:
-    return {char: byte for byte, char in byte_to_char().items()}
+def _to_latin_1() -> dict[int, int]:
+    """Code point of each character of the map → its byte; of Latin-1 characters outside it → one that is no byte."""
+    outside = dict.fromkeys(range(256), 0xFFFF)
+    return outside | {ord(char): byte for byte, char in byte_to_char().items()}
 
 
 def piece_to_bytes(piece: str) -> bytes:
@@ -24,12 +26,7 @@ def piece_to_bytes(piece: str) -> bytes:
     Raises:
         KeyError: The piece holds a character outside the map, as some special tokens do.
     """
-    return bytes(_char_to_byte()[char] for char in piece)
-
-
-def piece_to_text(piece: str) -> str | None:
-    """The text of a byte-level entry, or None where its bytes are no complete UTF-8."""
     try:
-        return piece_to_bytes(piece).decode("utf-8")
-    except (KeyError, UnicodeDecodeError):
-        return None
+        return piece.translate(_to_latin_1()).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise KeyError(piece) from error

@@ -10,7 +10,7 @@ import regex
 from tokenizers import Tokenizer
 
 from hubadapt.tokenizer.byte_level import piece_to_bytes
-from hubadapt.tokenizer.families import Family, family_of
+from hubadapt.tokenizer.families import Family, family_of, has_step
 from hubadapt.tokenizer.scripts import letter_pattern
 
 _SPACE = "▁"
@@ -47,7 +47,8 @@ def dialect_of(content: dict[str, Any], scripts: tuple[str, ...] = ("Latin",)) -
         scripts: Scripts whose words are to be cut; a byte-level tokenizer cuts by its own pattern whatever they are.
     """
     family = family_of(content)
-    if family is Family.BYTE_LEVEL_BPE:
+    # A Unigram may write bytes as characters too.
+    if has_step(content.get("pre_tokenizer"), "ByteLevel"):
         return Dialect(family, piece_to_bytes, _byte_level_cut(content))
     return Dialect(family, _spelled_to_bytes, _spelled_cut(content, scripts))
 

@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from tokenizers import models
+
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_merges
 from hubadapt.tokenizer.learn import Merge, Segment
 from hubadapt.tokenizer.vocabulary import HOLE, NewVocabulary
@@ -60,11 +62,24 @@ def segmenter(content: dict[str, Any], characters: Characters | None = None) -> 
     first_id = max(all_entries(content).values()) + 1
 
     def after(merges: Sequence[Merge]) -> Segment:
-        grown = extend(content, merges, first_id=first_id, characters=characters)
-        model = grown.tokenizer.model
+        grown = extend(content, merges, first_id=first_id, characters=characters) if merges or characters else None
+        model = bpe_model(grown.content if grown else content)
         return lambda word: [token.value for token in model.tokenize(word)]
 
     return after
+
+
+def bpe_model(content: dict[str, Any]) -> models.BPE:
+    """The model alone of a BPE's `tokenizer.json`: several times faster to build than the whole tokenizer."""
+    model = content["model"]
+    return models.BPE(
+        vocab=model["vocab"],
+        merges=read_merges(content),
+        unk_token=model.get("unk_token"),
+        fuse_unk=bool(model.get("fuse_unk")),
+        byte_fallback=bool(model.get("byte_fallback")),
+        ignore_merges=bool(model.get("ignore_merges")),
+    )
 
 
 def _grown(content: dict[str, Any], tokens: Sequence[str], merges: Sequence[Merge], first_id: int) -> dict[str, Any]:

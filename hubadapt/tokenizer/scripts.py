@@ -50,6 +50,14 @@ def shares_english_script(scripts: tuple[str, ...]) -> bool:
     return "Latin" in scripts
 
 
+def is_script(name: str) -> bool:
+    """Whether Unicode knows a script of that name."""
+    try:
+        return bool(letter_pattern((name,)))
+    except regex.error:
+        return False
+
+
 @cache
 def letter_pattern(scripts: tuple[str, ...]) -> regex.Pattern[str]:
     """Matches one character of the scripts."""

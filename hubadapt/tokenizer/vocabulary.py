@@ -47,3 +47,15 @@ class NewVocabulary:
     def vocab_map(self) -> VocabMap:
         """The plain mean map from the old rows to the new."""
         return from_pieces(self.old_rows, self.pieces, copied=self.copied)
+
+
+def stacked(first: NewVocabulary, second: NewVocabulary) -> NewVocabulary:
+    """Two changes as one: `second` was made of what `first` left, and its old ids are put back to those of the base."""
+    back = [*first.copied, *[HOLE] * (second.old_rows - len(first.copied))]
+    return NewVocabulary(
+        second.content,
+        [HOLE if old == HOLE else back[old] for old in second.copied],
+        second.tokens,
+        tuple(tuple(back[piece] for piece in pieces) for pieces in second.pieces),
+        first.old_rows,
+    )

@@ -14,7 +14,19 @@ import hubadapt
 PACKAGE = Path(hubadapt.__file__).parent
 LAYERS = (
     ("errors", "types", "assets", "registry"),
-    ("manifest", "checkpoint", "vocab_map", "ratio", "portable", "model", "machine", "secret_scan", "usage", "lineage"),
+    (
+        "manifest",
+        "checkpoint",
+        "vocab_map",
+        "ratio",
+        "portable",
+        "model",
+        "machine",
+        "secret_scan",
+        "usage",
+        "lineage",
+        "token_ids",
+    ),
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
     ("corpus", "generation", "training", "evaluation", "compare"),
     ("stages", "integrations"),

@@ -1,0 +1,129 @@
+"""Puts the steps of a vocabulary change together: take entries out, then learn new ones on top of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hubadapt.errors import CorpusError
+from hubadapt.tokenizer.characters import missing_characters
+from hubadapt.tokenizer.extend import Characters, extend, segmenter
+from hubadapt.tokenizer.families import all_entries
+from hubadapt.tokenizer.learn import Lesson, Merge, learn_merges, within_budget
+from hubadapt.tokenizer.protect import harm_to
+from hubadapt.tokenizer.reduce import keep_first, keep_without, reduce
+from hubadapt.tokenizer.sweep import knee, sweep_sizes
+from hubadapt.tokenizer.trim import trim
+from hubadapt.tokenizer.vocabulary import NewVocabulary, stacked
+
+SWEEP = tuple(2**power for power in range(10, 17))
+"""Numbers of new tokens tried where the size is left open."""
+
+_USUAL_OCCURRENCES = 100
+_WORDS_FOR_ONE = 20_000
+
+
+def unchanged(content: dict[str, Any], old_rows: int) -> NewVocabulary:
+    """The base's own vocabulary, as the start of a change."""
+    return NewVocabulary(content, range(old_rows), (), (), old_rows)
+
+
+def reduced(vocabulary: NewVocabulary, *, first: int | None, without: tuple[str, ...]) -> NewVocabulary:
+    """A vocabulary without the entries past the first few, and without those of unwanted scripts."""
+    if first is not None:
+        keep = keep_first(first)
+        vocabulary = stacked(vocabulary, reduce(vocabulary.content, keep, old_rows=len(vocabulary.copied)))
+    if without:
+        keep = keep_without(vocabulary.content, without)
+        vocabulary = stacked(vocabulary, reduce(vocabulary.content, keep, old_rows=len(vocabulary.copied)))
+    return vocabulary
+
+
+def usual_occurrences(words: Mapping[str, int]) -> int:
+    """How often a pair must occur to be merged: 100 times, less where the corpus has fewer than 2 million words."""
+    return max(2, min(_USUAL_OCCURRENCES, sum(words.values()) // _WORDS_FOR_ONE))
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What is learnt on top of a vocabulary.
+
+    Attributes:
+        characters: Characters that come first, for a byte-fallback BPE that lacks them.
+        merges: Then these merges.
+    """
+
+    characters: Characters
+    merges: Sequence[Merge]
+
+
+def learn(
+    vocabulary: NewVocabulary,
+    words: Mapping[str, int],
+    lesson: Lesson,
+    *,
+    protected: Collection[str] = (),
+    least_uses: int = 0,
+) -> Additions:
+    """Learn what to add to a vocabulary.
+
+    Args:
+        vocabulary: What to start from.
+        words: Pre-tokens with their counts, as its dialect cuts them.
+        lesson: How much to learn, and what is allowed; its `harm` is set here.
+        protected: Words whose tokens must not change.
+        least_uses: See `trim`.
+    """
+    known = all_entries(vocabulary.content)
+    characters = missing_characters(words, vocabulary.content, lesson, protected)
+    segment = segmenter(vocabulary.content, characters)
+    harm = harm_to(protected, vocabulary.content, characters) if protected else lesson.harm
+    rest = Lesson(lesson.new_tokens - len(characters), lesson.min_occurrences, lesson.allow, harm)
+    known_too = {*known, *characters}
+    merges = learn_merges(words, known_too, segment, rest)
+    if least_uses:
+        merges = trim(merges, known_too, words, segment, least_uses=least_uses)
+    return Additions(characters, merges)
+
+
+def best_size(vocabulary: NewVocabulary, additions: Additions, texts: Sequence[str], *, first_id: int) -> int:
+    """The knee of a sweep over sizes, measured on texts that were not learnt from.
+
+    Raises:
+        CorpusError: Not even the first thousand new tokens gain anything worth their rows.
+    """
+    sweep = sweep_sizes(
+        vocabulary.content,
+        additions.merges,
+        texts,
+        [size for size in SWEEP if size < 2 * len(additions.merges)],
+        old_rows=first_id,
+        characters=additions.characters,
+    )
+    size = knee(sweep)
+    if size == 0:
+        density = sweep.points[0].characters_per_token.value
+        raise CorpusError(
+            f"the vocabulary covers the language already, with {density:.2f} characters per token: "
+            "no size gains 1 % for each thousand new tokens.",
+            "Use the model as it is, or set `new_tokens` to a number.",
+        )
+    return size
+
+
+def added(vocabulary: NewVocabulary, additions: Additions, *, new_tokens: int, first_id: int) -> NewVocabulary:
+    """The vocabulary with the first of what was learnt.
+
+    Args:
+        vocabulary: What to start from.
+        additions: As `learn` gives them.
+        new_tokens: How many new tokens at the most.
+        first_id: Id of the first.
+    """
+    characters = dict(list(additions.characters.items())[:new_tokens])
+    known = {*all_entries(vocabulary.content), *characters}
+    merges = within_budget(additions.merges, known, new_tokens - len(characters))
+    rows = len(vocabulary.copied)
+    grown = extend(vocabulary.content, merges, first_id=first_id, old_rows=rows, characters=characters)
+    return stacked(vocabulary, grown)
