@@ -1,0 +1,158 @@
+"""Draws characters per token over the number of new tokens: the same values give the same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubadapt.errors import CorpusError
+from hubadapt.manifest import write_atomic
+from hubadapt.tokenizer.report import LanguageReport, Report
+from hubadapt.tokenizer.sweep import ends_rising
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INK, _PALE = "#1f5a93", "#6b6b6b"
+_IN_A_ROW = 3
+_SETTINGS = {
+    "svg.hashsalt": "hubadapt",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One panel.
+
+    Attributes:
+        title: Such as the language.
+        new_tokens: Ascending, from 0.
+        characters_per_token: At each of them.
+        stderr: Standard error of each.
+        floor: Characters per token that no vocabulary can exceed.
+        knee: Number of new tokens to mark, one of `new_tokens`; 0 marks none.
+        rising: Whether the curve still rises at the last of them, so that the mark is no knee.
+    """
+
+    title: str
+    new_tokens: Sequence[int]
+    characters_per_token: Sequence[float]
+    stderr: Sequence[float]
+    floor: float
+    knee: int = 0
+    rising: bool = False
+
+
+def curve_of(report: LanguageReport) -> Curve:
+    """What to draw of a language.
+
+    Raises:
+        ValueError: It has no sweep.
+    """
+    if report.sweep is None:
+        raise ValueError(f"{report.language} has no sweep")
+    ratios = [point.characters_per_token for point in report.sweep.points]
+    return Curve(
+        report.language,
+        [point.new_tokens for point in report.sweep.points],
+        [ratio.value for ratio in ratios],
+        [ratio.stderr for ratio in ratios],
+        report.density.floor.value,
+        report.knee,
+        ends_rising(report.sweep),
+    )
+
+
+def draw_report(report: Report, path: Path) -> None:
+    """Draw a panel for each language that has a sweep: see `draw`.
+
+    Raises:
+        CorpusError: None has.
+    """
+    curves = [curve_of(one) for one in report.languages if one.sweep is not None]
+    if not curves:
+        raise CorpusError(
+            "there is no sweep to draw: no language has text to learn new tokens from.",
+            "Give more documents with --text, or a --corpus.",
+        )
+    draw(curves, path)
+
+
+def draw(curves: Sequence[Curve], path: Path) -> None:
+    """Draw a panel for each curve, at most three in a row, and write it atomically.
+
+    Args:
+        curves: At least one.
+        path: Ends in `.png` (at 200 dots per inch) or `.svg`.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    across = min(len(curves), _IN_A_ROW)
+    down = -(-len(curves) // across)
+    kind = path.suffix.removeprefix(".")
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(5 if across == 1 else 3.6 * across, 3.2 * down), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False, sharey=True).flat
+        for number, panel in enumerate(panels):
+            if number < len(curves):
+                _draw(panel, curves[number], first=number % across == 0)
+            else:
+                panel.set_axis_off()
+        figure.axes[0].set_ylim(0, 1.12 * max(curve.floor for curve in curves))
+        image = io.BytesIO()
+        # Dates and versions would make equal figures differ.
+        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        figure.savefig(image, format=kind, dpi=200, metadata=metadata)
+    write_atomic(path, image.getvalue())
+
+
+def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    x, y = list(curve.new_tokens), list(curve.characters_per_token)
+    low, high = ([value + sign * error for value, error in zip(y, curve.stderr, strict=True)] for sign in (-1, 1))
+    _levels(panel, curve.floor, y[0])
+    panel.fill_between(x, low, high, color=_INK, alpha=0.2, linewidth=0)
+    panel.plot(x, y, color=_INK, marker="o", markersize=3, linewidth=1.4)
+    panel.set_title(curve.title)
+    panel.set_xlabel("new tokens")
+    if first:
+        panel.set_ylabel("characters per token")
+    panel.set_xlim(0, x[-1] * 1.03)
+    panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    if curve.knee:
+        height = y[x.index(curve.knee)]
+        name = f"{curve.knee:,}: {height:.2f}, still rising" if curve.rising else f"knee {curve.knee:,}: {height:.2f}"
+        _mark(panel, (curve.knee, height), name, right=curve.knee < x[-1] / 2)
+
+
+def _levels(panel: Axes, floor: float, now: float) -> None:
+    """Name the two lines where the curve is not: above the one at the right, below the other at the left."""
+    for height, style, name, x, above in ((floor, "--", "floor", 1, True), (now, ":", "now", 0, False)):
+        panel.axhline(height, color=_PALE, linestyle=style, linewidth=1)
+        panel.annotate(
+            f"{name} {height:.2f}", (x, height), xycoords=("axes fraction", "data"),
+            xytext=(-4 if x else 4, 3 if above else -3), textcoords="offset points",
+            ha="right" if x else "left", va="bottom" if above else "top", color=_PALE,
+        )  # fmt: skip
+
+
+def _mark(panel: Axes, point: tuple[int, float], name: str, *, right: bool) -> None:
+    """Mark the knee; its figures stand at the bottom, where no curve passes."""
+    x, y = point
+    panel.plot([x, x], [0, y], color=_INK, linewidth=0.8)
+    panel.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=_INK, markeredgewidth=1.4)
+    panel.annotate(
+        name, (x, 0), xytext=(4 if right else -4, 4), textcoords="offset points",
+        ha="left" if right else "right", color=_INK,
+    )  # fmt: skip
