@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from hubadapt.errors import UserError
@@ -69,8 +69,8 @@ def run_recipe(
         else:
             report(kind, "started")
             folder = _stage_folder(run, number, kind, mark)
-            context = StageContext(folder, run, recipe.path.parent, manifest, sources, progress)
-            record = _run_stage(stage, config, context, inputs, mark)
+            context = StageContext(folder, run, recipe.path.parent, manifest, sources, progress, inputs)
+            record = _run_stage(stage, config, context, mark)
             records.clear()
             report(kind, "done")
             write_manifest(run, _with(manifest, record))
@@ -79,9 +79,7 @@ def run_recipe(
     return _settle(run, manifest, earlier)
 
 
-def _run_stage(
-    stage: Stage, config: StageConfig, context: StageContext, inputs: Mapping[str, str], mark: str
-) -> StageRecord:
+def _run_stage(stage: Stage, config: StageConfig, context: StageContext, mark: str) -> StageRecord:
     start = time.perf_counter()
     try:
         result = stage.run(context, config)
@@ -95,7 +93,7 @@ def _run_stage(
         name=stage.kind,
         kind=stage.kind,
         params=config.model_dump(mode="json"),
-        inputs=dict(inputs),
+        inputs=dict(context.inputs),
         artifacts=tuple(_artifact(made, context.run) for made in result.made),
         metrics=result.metrics,
         facts=dict(result.facts),

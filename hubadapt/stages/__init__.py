@@ -61,6 +61,7 @@ class StageContext:
         manifest: The run so far.
         sources: Local folders of the source models: `base` and the siblings by name.
         progress: Opens a progress bar.
+        inputs: What goes into the stage's record: revisions of the source models, and what its `inputs` gave.
     """
 
     folder: Path
@@ -69,6 +70,7 @@ class StageContext:
     manifest: Manifest
     sources: Mapping[str, Path]
     progress: Progress
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def latest(self, kind: ArtifactKind, *, of: str = "base") -> Artifact:
         """The newest artifact of a kind for one source model.
@@ -138,7 +140,7 @@ class Stage:
         needs: Kinds of stages that must stand before it.
         siblings: Whether it reads sibling models, so that another sibling means running it again.
         check: Problems that can be found before anything runs.
-        inputs: Hashes of files outside the run that it reads, by name.
+        inputs: Hashes or revisions of what it reads outside the run, by name.
         estimate: What it will cost.
     """
 
