@@ -1,17 +1,23 @@
-"""Reads documents from text, JSON Lines and Parquet files."""
+"""Reads documents from text, JSON Lines and Parquet files, plain or compressed, with bounded memory."""
 
 from __future__ import annotations
 
-import gzip
-import json
+import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
+from hubadapt.corpus.files import Row, corpus_files, format_of, json_rows, paragraphs, parquet_rows, require_column
+from hubadapt.corpus.streams import Advance
 from hubadapt.errors import CorpusError
+
+LONGEST_DOCUMENT = 1_000_000
+"""Characters. A longer document is cut into several, at the end of a line or else at white space."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True)
@@ -19,10 +25,10 @@ class Document:
     """One document with its provenance.
 
     Attributes:
-        text: The text.
+        text: The text, of at most `LONGEST_DOCUMENT` characters.
         source: Where it comes from, as its row or file says.
         license: Its licence.
-        id: Unique in its file.
+        id: Unique in its file; later parts of a longer document end in `-2`, `-3` and so on.
     """
 
     text: str
@@ -31,74 +37,154 @@ class Document:
     id: str
 
 
-def read_documents(path: Path, *, license: str | None) -> Iterator[Document]:
-    """Read a file's documents one by one.
+@dataclass(frozen=True)
+class Origin:
+    """What the documents of one file or dataset have in common.
 
-    `.txt` holds one a paragraph (blank lines between), `.jsonl` one a line and `.parquet` one a row, with `text` and,
-    where they exist, `source`, `license` and `id`; `.gz` is unpacked on the way.
+    Attributes:
+        name: What it is called in an error; a row's number follows.
+        source: `Document.source` of rows that do not name one.
+        license: Licence of rows that do not name one.
+        column: The column that holds the text.
+    """
+
+    name: str
+    source: str
+    license: str | None
+    column: str = "text"
+
+
+def read_documents(
+    path: Path, *, license: str | None, column: str = "text", advance: Advance = lambda count: None
+) -> Iterator[Document]:
+    """Read the documents of a file, or of every file in a folder, one by one.
+
+    `.txt` holds one a paragraph (blank lines between), `.jsonl` one a line and `.parquet` one a row, with the text and,
+    where they exist, `source`, `license` and `id`. Each may be compressed: `.gz`, `.bz2`, `.xz`, `.zst`. A document of
+    any length is read; only a line of JSON must fit into memory.
 
     Args:
-        path: The file.
+        path: The file or folder.
         license: Licence of rows that do not name one.
+        column: The column of `.jsonl` and `.parquet` that holds the text.
+        advance: Called with bytes read of the files on disk.
 
     Raises:
         CorpusError: The file is missing, not UTF-8, damaged or of another format, or a row has no text or licence.
     """
-    if not path.is_file():
-        raise CorpusError(f"the corpus {path} does not exist.", "Check `path` under `corpus.sources` in the recipe.")
-    try:
-        for number, row in enumerate(_rows(path)):
-            yield _document(row, path, number, license)
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}.",
-            f"Convert it, for example: iconv -f cp1251 -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}",
-        ) from error
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise CorpusError(f"{path} is damaged: {error}.", "Download or copy the file again.") from error
+    for file in corpus_files(path):
+        try:
+            yield from _documents(file, license, column, advance)
+        except PermissionError as error:
+            raise CorpusError(f"{file} may not be read.", f"Give yourself the right: chmod u+r {file}") from error
+        except _damages() as error:
+            raise CorpusError(f"{file} is damaged: {error}.", "Download or copy the file again.") from error
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    kind = suffixes[-1] if suffixes else ""
-    if kind == ".txt":
-        with _open(path) as file:
-            yield from ({"text": paragraph} for paragraph in re.split(r"\n\s*\n", file.read()) if paragraph.strip())
-    elif kind == ".jsonl":
-        with _open(path) as file:
-            for number, line in enumerate(file, start=1):
-                yield _json_row(line, path, number)
-    elif kind == ".parquet":
-        import pyarrow.parquet
+def make_documents(rows: Iterable[tuple[int, Row]], origin: Origin) -> Iterator[Document]:
+    """Documents of numbered rows, long ones cut.
 
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
-            yield from batch.to_pylist()
-    else:
-        raise CorpusError(
-            f"{path} is of a format that hubadapt does not read.", "Use .txt, .jsonl or .parquet, plain or .gz."
+    Args:
+        rows: Each with its number for errors; `origin.column` holds the text, `source`, `license` and `id` are taken
+            where they exist.
+        origin: What they have in common.
+
+    Raises:
+        CorpusError: A row has no text or licence, or text that UTF-8 cannot hold.
+    """
+    for count, (number, row) in enumerate(rows):
+        where = f"{origin.name} {number}"
+        text = _text(row, origin.column, where)
+        source, license, id = (
+            _checked(str(row.get(key) or default), where)
+            for key, default in (("source", origin.source), ("license", origin.license or ""), ("id", count))
         )
+        yield from _parts(cut((text,)), source, _licensed(license, where), id)
 
 
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+def cut(pieces: Iterable[str], longest: int = LONGEST_DOCUMENT) -> Iterator[str]:
+    """Cut a text into parts: at the last line end of a part's second half, else at white space there, else anywhere.
+
+    Args:
+        pieces: The text; only `longest` characters and one piece of it are held.
+        longest: Characters of a part at the most.
+
+    Returns:
+        The parts; joined, they are the text. No text gives no part.
+    """
+    kept = ""
+    for piece in pieces:
+        kept += piece
+        start = 0
+        while len(kept) - start > longest:
+            end = _break(kept, start, start + longest)
+            yield kept[start:end]
+            start = end
+        kept = kept[start:]
+    if kept:
+        yield kept
 
 
-def _json_row(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise CorpusError(f"{path} line {number} is not JSON: {error}.", "Mend or remove the line.") from error
-    if not isinstance(row, dict):
-        raise CorpusError(f"{path} line {number} is no JSON object.", 'Write rows as {"text": "…"}.')
-    return row
+def _documents(file: Path, license: str | None, column: str, advance: Advance) -> Iterator[Document]:
+    kind = format_of(file)
+    columns = (column, "source", "license", "id")
+    if kind == ".txt":
+        for number, pieces in enumerate(paragraphs(file, advance)):
+            texts = (text.removesuffix("\n") for text in cut(pieces))
+            yield from _parts(texts, file.name, _licensed(license, f"{file} paragraph {number + 1}"), str(number))
+    elif kind == ".jsonl":
+        yield from make_documents(json_rows(file, advance), Origin(f"{file} line", file.name, license, column))
+    else:
+        rows = parquet_rows(file, columns, advance)
+        yield from make_documents(rows, Origin(f"{file} row", file.name, license, column))
 
 
-def _document(row: dict[str, Any], path: Path, number: int, license: str | None) -> Document:
-    text, row_license = row.get("text"), row.get("license") or license
+def _parts(texts: Iterable[str], source: str, license: str, id: str) -> Iterator[Document]:
+    for number, text in enumerate(texts, start=1):
+        yield Document(text, source, license, id if number == 1 else f"{id}-{number}")
+
+
+def _damages() -> tuple[type[Exception], ...]:
+    """What the readers raise on content that is not what the name says."""
+    import pyarrow
+
+    return OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, pyarrow.ArrowException
+
+
+def _break(text: str, start: int, end: int) -> int:
+    middle = (start + end) // 2
+    line_end = text.rfind("\n", middle, end) + 1
+    return line_end or max((space.end() for space in _SPACE.finditer(text, middle, end)), default=end)
+
+
+def _text(row: Row, column: str, where: str) -> str:
+    require_column(column, list(row), where)
+    text = row[column]
+    if text is None:
+        raise CorpusError(f"{where} has no text: {column!r} is empty.", "Remove the row, or fill it.")
     if not isinstance(text, str):
-        raise CorpusError(f"{path} row {number + 1} has no text.", 'Write rows as {"text": "…"}.')
-    if not row_license:
-        raise CorpusError(f"{path} row {number + 1} names no licence.", "Add `license:` to this source in the recipe.")
-    return Document(text, str(row.get("source") or path.name), str(row_license), str(row.get("id") or number))
+        raise CorpusError(
+            f"{where} holds no text in {column!r}, but {type(text).__name__}: {str(text)[:40]}.",
+            "Name the column that holds the text: `column:` of this source in the recipe.",
+        )
+    return _checked(text, where)
+
+
+def _checked(text: str, where: str) -> str:
+    """The text, if a file of UTF-8 text can hold it."""
+    if "\0" in text:
+        raise CorpusError(
+            f"{where} holds a NUL character, at character {text.index(chr(0)) + 1}.", "Remove it, or the row."
+        )
+    if not text.isascii() and (half := _SURROGATE.search(text)):
+        raise CorpusError(
+            f"{where} holds half of a surrogate pair, \\u{ord(half[0]):04x}, at character {half.start() + 1}.",
+            "Mend or remove the row: text was cut inside a character when the file was written.",
+        )
+    return text
+
+
+def _licensed(license: str | None, where: str) -> str:
+    if not license:
+        raise CorpusError(f"{where} names no licence.", "Add `license:` to this source in the recipe.")
+    return license

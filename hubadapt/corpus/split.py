@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from hubadapt.corpus.documents import Document
+
+def text_hash(text: str) -> bytes:
+    """SHA-256 of a text, 32 bytes, by which equal texts are known and held-out ones are chosen."""
+    return hashlib.sha256(text.encode()).digest()
 
 
-def is_held_out(document: Document, share: float) -> bool:
-    """Whether a document belongs to the held-out split; decided by a hash of its text, so equal texts go together."""
-    digest = hashlib.sha256(document.text.encode()).digest()
+def held_out_by(digest: bytes, share: float) -> bool:
+    """Whether the text with this `text_hash` belongs to the held-out split of a share of all texts."""
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 

@@ -1,67 +1,28 @@
-"""Documents, splits and the corpus stage; files that cannot be read are in `tests/broken/test_bad_corpora.py`."""
+"""Splits and the corpus stage; sources that cannot be read are in `tests/broken/test_bad_corpora.py`."""
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
+import shutil
 
 import pico
-import pyarrow
-import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubadapt.corpus.dataset import read_split
-from hubadapt.corpus.documents import Document, read_documents
-from hubadapt.corpus.split import first_passage, is_held_out, pick_evenly
-
-ROWS = [
-    {"text": "Раз.\nДва.", "source": "a", "license": "mit", "id": "x"},
-    {"text": "Три.", "source": "b", "license": "cc0-1.0", "id": "y"},
-]
-LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
-
-
-@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "parquet"])
-def test_every_format_gives_the_same_documents(tmp_path, kind):
-    path = tmp_path / f"corpus.v2.{kind}"
-    if kind == "parquet":
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
-    else:
-        path.write_bytes(gzip.compress(LINES) if kind.endswith("gz") else LINES)
-    assert list(read_documents(path, license=None)) == [Document(**row) for row in ROWS]
-
-
-@pytest.mark.parametrize("kind", ["txt", "txt.gz"])
-def test_a_text_file_holds_a_document_a_paragraph(tmp_path, kind):
-    path = tmp_path / f"book.{kind}"
-    data = "Раз.\n\nДва.\n".encode()
-    path.write_bytes(gzip.compress(data) if kind.endswith("gz") else data)
-    expected = [Document("Раз.", path.name, "mit", "0"), Document("Два.\n", path.name, "mit", "1")]
-    assert list(read_documents(path, license="mit")) == expected
-
-
-def test_what_a_row_does_not_say_is_taken_from_the_recipe_and_the_file(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "x"}\n{"text": "y", "license": "mit"}\n')
-    assert list(read_documents(path, license="cc0-1.0")) == [
-        Document("x", "a.jsonl", "cc0-1.0", "0"),
-        Document("y", "a.jsonl", "mit", "1"),
-    ]
+from hubadapt.corpus.dataset import read_split, read_weighted, split_file
+from hubadapt.corpus.split import first_passage, held_out_by, pick_evenly, text_hash
 
 
 @given(st.text(max_size=30), st.floats(0.01, 0.99))
-def test_the_split_depends_on_the_text_alone_and_grows_with_the_share(text, share):
-    one, other = Document(text, "a", "b", "c"), Document(text, "d", "e", "f")
-    assert is_held_out(one, share) == is_held_out(other, share)
-    assert is_held_out(one, share) <= is_held_out(one, min(share + 0.3, 1.0))
+def test_what_is_held_out_stays_so_with_a_larger_share(text, share):
+    digest = text_hash(text)
+    assert held_out_by(digest, share) <= held_out_by(digest, min(share + 0.3, 1.0))
 
 
 def test_the_split_has_about_the_share_asked_for():
-    documents = [Document(str(number), "", "", "") for number in range(4000)]
-    held = sum(is_held_out(document, 0.1) for document in documents)
+    held = sum(held_out_by(text_hash(str(number)), 0.1) for number in range(4000))
     assert 340 < held < 460
 
 
@@ -142,3 +103,82 @@ def test_a_corpus_with_nothing_to_train_on_or_nothing_held_out_is_refused(cli, c
         f"of the corpus, {trained} documents are left to train on and {held} to measure on.\n"
         "Give it more documents, or another share: `held_out:` of the stage corpus.\n"
     )
+
+
+def test_a_second_run_writes_the_same_bytes(corpus, tmp_path):
+    other = corpus.copy(tmp_path / "again")
+    shutil.rmtree(other.out)
+    other.run()
+    for split in ("train", "test"):
+        assert split_file(folder_of(other), split).read_bytes() == split_file(folder_of(corpus), split).read_bytes()
+    assert other.manifest.stages[0].facts == corpus.manifest.stages[0].facts
+
+
+def test_a_weight_is_recorded_and_read_with_every_text_and_repeats_none(corpus):
+    pico.write_jsonl(corpus.folder / "more.jsonl", pico.russian(40, seed=9))
+    sources = corpus.stage("corpus")["sources"]
+    sources.insert(1, {"path": "more.jsonl", "language": "ru", "license": "mit", "weight": 4})
+    corpus.write()
+    corpus.run()
+    expected = {
+        json.loads(line)["text"]: weight
+        for name, weight in (("ru.jsonl", 1), ("more.jsonl", 4))
+        for line in (corpus.folder / name).read_text("utf-8").splitlines()
+    }
+    read = [pair for split in ("train", "test") for pair in read_weighted(folder_of(corpus), split, "ru")]
+    assert dict(read) == expected and len(read) == len(expected)
+    facts = corpus.manifest.stages[0].facts["read"]
+    assert [(row["source"], row["weight"]) for row in facts] == [("ru.jsonl", 1), ("more.jsonl", 4), ("en.jsonl", 1)]
+    assert facts[1]["train_documents"] + facts[1]["test_documents"] == 10
+
+
+def test_a_folder_is_read_file_by_file_and_each_is_an_input(corpus):
+    for name, seed in (("b.jsonl", 21), ("a/c.jsonl", 22)):
+        pico.write_jsonl(corpus.folder / "texts" / name, pico.russian(40, seed=seed))
+    corpus.stage("corpus")["sources"] = [{"path": "texts", "language": "ru", "license": "mit"}]
+    corpus.write()
+    corpus.run()
+    record = corpus.manifest.stages[0]
+    assert {"texts/a/c.jsonl", "texts/b.jsonl"} < record.inputs.keys()
+    assert [row["source"] for row in record.facts["sources"]] == ["b.jsonl", "c.jsonl"]
+
+
+def test_no_more_documents_are_taken_than_asked_for(corpus):
+    corpus.stage("corpus")["sources"][0]["max_documents"] = 20
+    corpus.stage("corpus")["held_out"] = 0.4
+    corpus.write()
+    corpus.run()
+    taken = [text for split in ("train", "test") for text in read_split(folder_of(corpus), split, "ru")]
+    lines = (corpus.folder / "ru.jsonl").read_text("utf-8").splitlines()
+    assert sorted(taken) == sorted(json.loads(line)["text"] for line in lines[:20])
+
+
+def test_bars_run_over_the_bytes_of_the_files(corpus):
+    seen = []
+    shutil.rmtree(corpus.out)
+    corpus.run(pico.recording("reading ru.jsonl", seen))
+    assert sum(seen) == (corpus.folder / "ru.jsonl").stat().st_size
+
+
+def test_the_table_of_origins_stays_short(corpus, monkeypatch):
+    monkeypatch.setattr("hubadapt.stages.corpus._ORIGINS", 3)
+    rows = [{"text": f"Строка {number}.", "source": f"page {number}"} for number in range(20)]
+    (corpus.folder / "ru.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus.stage("corpus")["held_out"] = 0.5
+    corpus.write()
+    corpus.run()
+    table = corpus.manifest.stages[0].facts["sources"]
+    assert [row["source"] for row in table] == ["en.jsonl", "page 0", "page 1", "page 2", "ru.jsonl"]
+    counted = [row.get("train_documents", 0) + row.get("test_documents", 0) for row in table]
+    assert counted[1:] == [1, 1, 1, 17]
+
+
+@pytest.mark.parametrize("without", [("path",), ()])
+def test_a_source_with_no_place_or_two_is_refused(cli, corpus, without):
+    source = corpus.stage("corpus")["sources"][0] | {"hub": "local/rows"}
+    corpus.stage("corpus")["sources"][0] = {
+        key: value for key, value in source.items() if key not in without and (not without or key != "hub")
+    }
+    outcome = cli("check", corpus.write())
+    assert outcome.code == 1
+    assert "a source has either `path` or `hub`" in outcome.err
