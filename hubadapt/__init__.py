@@ -14,6 +14,7 @@ _PUBLIC = {
     "read_recipe": "hubadapt.recipe",
     "run_recipe": "hubadapt.runner",
     "forecast": "hubadapt.outlook",
+    "measure_tokenizer": "hubadapt.headroom",
     "read_manifest": "hubadapt.manifest",
     "model_card": "hubadapt.card",
     "dataset_card": "hubadapt.card",

@@ -13,6 +13,7 @@ from hubadapt.cli.check import check
 from hubadapt.cli.compare import compare
 from hubadapt.cli.demo import demo
 from hubadapt.cli.hub import hub
+from hubadapt.cli.measure import measure
 from hubadapt.cli.new import new
 from hubadapt.cli.push import push
 from hubadapt.cli.run import run
@@ -44,7 +45,7 @@ def cli() -> None:
     """Give an open language model another language's vocabulary, carry it into every tune, publish it on the Hub."""
 
 
-for command in (new, check, run, card, push, verify, compare, stages, hub, demo):
+for command in (measure, new, check, run, card, push, verify, compare, stages, hub, demo):
     cli.add_command(command)
 
 

@@ -30,7 +30,7 @@ LAYERS = (
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
     ("corpus", "generation", "training", "evaluation", "compare"),
     ("stages", "integrations"),
-    ("recipe", "outlook", "runner", "starter", "verify"),
+    ("recipe", "outlook", "headroom", "runner", "starter", "verify"),
     ("cli", "demo"),
 )
 LOCALHUB_MAY_USE = 2
@@ -90,10 +90,23 @@ def test_what_is_shown_reads_manifests_and_never_stages(room):
     assert not {module for path in files for module in imports(path) if room_of(module) in ("stages", "runner")}
 
 
-HEAVY = ["torch", "transformers", "tokenizers", "datasets", "trl", "gradio", "huggingface_hub", "numpy", "pydantic"]
+HEAVY = [
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "trl",
+    "gradio",
+    "matplotlib",
+    "huggingface_hub",
+    "numpy",
+    "pydantic",
+]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["measure", "--help"], ["--version"]], ids=" ".join
+)
 def test_help_loads_nothing_heavy(arguments):
     code = (
         "import sys; from hubadapt.cli.main import main\n"
