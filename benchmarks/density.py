@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from hubadapt.corpus.documents import read_documents
 from hubadapt.tokenizer.build import added, learn, unchanged
-from hubadapt.tokenizer.count import count_words
+from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.families import all_entries
 from hubadapt.tokenizer.learn import Lesson
@@ -90,7 +90,7 @@ def measure(path: Path, options: argparse.Namespace) -> None:
     learnt, held_out = split(options)
     dialect, rules = dialect_of(content, scripts), Rules(scripts)
     start = time.perf_counter()
-    words = weighted_words(learnt, dialect, scripts)
+    words = damped(weighted_words(learnt, dialect, scripts), options.damping)
     english = [text for _, text in rows(options.protect)]
     protected, judged = english[::2], [line for text in english[1::2] for line in text.splitlines() if line.strip()]
     lesson = Lesson(
@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, nargs="+", required=True)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument("--weight", action="append", default=[])
+    parser.add_argument("--damping", type=float, default=1.0)
     parser.add_argument("--held-out", default="\0")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--protect", type=Path, nargs="*", default=[])

@@ -46,6 +46,20 @@ def count_words(
     return words
 
 
+def damped(words: Counter[str], power: float) -> Counter[str]:
+    """Counts raised to a power, and scaled so that their sum stays: below 1, frequent words decide less.
+
+    What a corpus repeats is often particular to it; docs/log.md has what that gains on other text.
+
+    Args:
+        words: Words with their counts.
+        power: From 0 (every word counts the same) to 1 (as it occurs).
+    """
+    raised = {word: count**power for word, count in words.items()}
+    scale = sum(words.values()) / max(sum(raised.values()), 1)
+    return Counter({word: max(1, round(value * scale)) for word, value in raised.items()})
+
+
 def _cut(pieces: Counter[str], words: Counter[str], dialect: Dialect, scripts: tuple[str, ...]) -> None:
     """Move what was read from `pieces` to `words`."""
     has_letter = letter_pattern(scripts).search

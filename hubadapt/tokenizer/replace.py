@@ -113,7 +113,9 @@ def _trained(content: dict[str, Any], texts: Iterable[str], size: int, algorithm
     alphabet = ["▁", *string.printable.strip()] if spelled else sorted(byte_to_char().values())
     learn = trainers.BpeTrainer if algorithm == "bpe" else trainers.UnigramTrainer
     # A byte-level alphabet is whole already; of a spelled one, rare characters are left to the byte pieces.
-    limit = {"limit_alphabet": min(_CHARACTERS, len(alphabet) + room // 4)} if spelled and algorithm == "bpe" else {}
+    limit: dict[str, Any] = (
+        {"limit_alphabet": min(_CHARACTERS, len(alphabet) + room // 4)} if spelled and algorithm == "bpe" else {}
+    )
     trainer: Any = learn(vocab_size=room, show_progress=False, initial_alphabet=alphabet, **limit)
     learner.train_from_iterator(texts, trainer)
     model: dict[str, Any] = json.loads(learner.to_str())["model"]

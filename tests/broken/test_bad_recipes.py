@@ -159,8 +159,8 @@ def unknown_language(content):
         ),
         (
             bad_value,
-            "RECIPE: stage tokenizer has a bad value for 'new_tokens': Input should be a whole number from 0 to 1048576, "
-            "or auto (found 'many').",
+            "RECIPE: stage tokenizer has a bad value for 'new_tokens': Input should be a whole number from 0 to "
+            "1048576, or auto (found 'many').",
             "See `hubadapt stages` for what each key takes.",
         ),
         (twice, "RECIPE: the stage embed stands twice.", "Remove one of them."),
