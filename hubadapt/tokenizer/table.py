@@ -28,7 +28,9 @@ def as_text(report: Report) -> str:
 def _heading(report: Report) -> str:
     table = report.table
     parts = [report.family, f"{report.entries:,} entries", f"{table.rows:,} rows"]
-    if table.width is not None:
+    if table.width is None:
+        parts[-1] = "rows as many as ids (no config.json beside it, so no costs)"
+    else:
         parts.append(f"{table.width:,} wide, head {'tied' if table.tied else 'of its own'}")
     return "\n".join([report.tokenizer, *_wrapped(", ".join(parts))])
 
