@@ -26,6 +26,7 @@ def place(tmp_path_factory, base) -> Path:
     (folder / "one.txt").write_text("Утро в лесу.\n", "utf-8")
     (folder / "empty.txt").write_text(" \n\n ", "utf-8")
     pico.write_tokenizer(folder / "unigram", "unigram")
+    pico.write_tokenizer(folder / "wordpiece", "wordpiece")
     pico.write_tokenizer(folder / "spelled", "byte-fallback")
     pico.write_tokenizer(folder / "cut")
     whole = (folder / "cut" / "tokenizer.json").read_text("utf-8")
@@ -180,6 +181,22 @@ def test_a_hub_id_needs_no_weights(measure, at_hub, hub, base):
 )
 def test_a_missing_tokenizer_is_named(refused, tokenizer, problem, hint):
     refused(tokenizer, "--text", "ru.jsonl:ru", problem=problem, hint=hint)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "what"),
+    [
+        ("unigram", "Unigram"),
+        ("wordpiece", "of another family, WordPiece without byte-level or byte-fallback pieces"),
+    ],
+)
+def test_a_family_whose_vocabulary_cannot_grow_is_refused(refused, tokenizer, what):
+    refused(
+        tokenizer, "--text", "ru.jsonl:ru",
+        problem=f"the tokenizer of {tokenizer} is {what}; its vocabulary cannot be changed.",
+        hint="Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX) or a SentencePiece BPE with byte "
+        "fallback (Llama-2, Mistral, Gemma).",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("tokenizer", ["cut", "odd"])
