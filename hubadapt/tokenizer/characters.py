@@ -27,19 +27,28 @@ def missing_characters(
     """
     if family_of(content) is not Family.BYTE_FALLBACK_BPE:
         return {}
+    found = frequent_characters(words, all_entries(content), lesson, protected)[: lesson.new_tokens]
+    return {character: [f"<0x{byte:02X}>" for byte in character.encode("utf-8")] for character in found}
+
+
+def frequent_characters(
+    words: Mapping[str, int], known: Collection[str], lesson: Lesson, protected: Collection[str] = ()
+) -> list[str]:
+    """Characters of the words that occur often enough and are no entry yet, the most frequent first.
+
+    Args:
+        words: As for `missing_characters`.
+        known: Entries of the old vocabulary.
+        lesson: How often a character must occur, and which are allowed.
+        protected: As for `missing_characters`.
+    """
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for character in word:
             counts[character] += count
-    left_out = {*all_entries(content), *(character for word in protected for character in word)}
-    found = [
+    left_out = {*known, *(character for word in protected for character in word)}
+    return [
         character
         for character, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if count >= lesson.min_occurrences and character not in left_out and lesson.allow(character)
     ]
-    return {character: byte_pieces(character) for character in found[: lesson.new_tokens]}
-
-
-def byte_pieces(character: str) -> list[str]:
-    """The pieces that byte fallback writes a character with."""
-    return [f"<0x{byte:02X}>" for byte in character.encode("utf-8")]

@@ -99,21 +99,12 @@ def spelled_word(scripts: tuple[str, ...]) -> regex.Pattern[str]:
 def _spelled_cut(content: dict[str, Any], scripts: tuple[str, ...]) -> Callable[[str], list[str]]:
     """SentencePiece's own training cuts: at spaces, at a change of script, around digits and marks of punctuation."""
     word = spelled_word(scripts)
-    normalizer = Tokenizer.from_str(_without_prefix_space({"version": "1.0", "normalizer": _inner(content)})).normalizer
+    alone = {"version": "1.0", "normalizer": content.get("normalizer")}
+    normalizer = Tokenizer.from_str(_without_prefix_space(alone)).normalizer
 
     def cut(text: str) -> list[str]:
-        normal = normalizer.normalize_str(text) if normalizer else text
+        # What a normaliser does at the start of all text, strip a space or put one there, it does before the digit.
+        normal = normalizer.normalize_str("0" + text).partition("0")[2] if normalizer else text
         return list(word.findall(normal.replace(" ", _SPACE)))
 
     return cut
-
-
-def _inner(content: dict[str, Any]) -> dict[str, Any] | None:
-    """The normaliser without the steps that put a space before the whole text."""
-    normalizer = content.get("normalizer")
-    if normalizer is None or normalizer["type"] == "Prepend":
-        return None
-    if normalizer["type"] != "Sequence":
-        return dict(normalizer)
-    kept = [step for step in normalizer["normalizers"] if step["type"] != "Prepend"]
-    return {**normalizer, "normalizers": kept}

@@ -1,7 +1,7 @@
 """Reads a SentencePiece `tokenizer.model`, and keeps it in step with a changed `tokenizer.json`.
 
 Ids that no entry has, such as padding rows of the base before the first new token, are pieces of type UNUSED with names
-that occur nowhere else: SentencePiece has no ids without a piece.
+of their own (`<unused row 32000>`): SentencePiece has no ids without a piece.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from hubadapt.errors import MissingExtraError, ModelError
+from hubadapt.errors import MissingExtraError, ModelError, UserError
 from hubadapt.portable import SENTENCEPIECE_MODEL
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json
+from hubadapt.tokenizer.unigram import unused_name
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 
 if TYPE_CHECKING:
@@ -67,15 +68,17 @@ def processor_of(model: Any) -> SentencePieceProcessor:
     return SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
-def check_model(base: Path) -> None:
-    """Stop before any work where a base's `tokenizer.model` could not be kept in step.
+def model_problems(base: Path) -> Iterator[UserError]:
+    """Why a base's `tokenizer.model` cannot be kept in step, if it has one: it is damaged, or the package is missing.
 
     Raises:
-        MissingExtraError: The base has one, and the package sentencepiece is not installed.
-        ModelError: It is damaged.
+        ModelError: The base's `tokenizer.json` is damaged.
     """
     if _has_model(base, read_tokenizer_json(base)):
-        read_model(base / SENTENCEPIECE_MODEL)
+        try:
+            read_model(base / SENTENCEPIECE_MODEL)
+        except UserError as error:
+            yield error
 
 
 def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> bool:
@@ -148,8 +151,8 @@ def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> bool:
     pieces = []
     for index in range(max(by_id) + 1):
         entry = by_id.get(index)
-        if entry is None:
-            pieces.append(_piece(model, _unused_name(index, old), 0.0, UNUSED))
+        if entry is None or entry == unused_name(index):
+            pieces.append(_piece(model, unused_name(index), 0.0, UNUSED))
         elif entry in old:
             pieces.append(old[entry])
         elif entry in scores:
@@ -179,13 +182,6 @@ def _scores(vocabulary: NewVocabulary, lowest: float) -> dict[str, float]:
     return {token: lowest - step * (place + 1) for place, token in enumerate(vocabulary.tokens)}
 
 
-def _unused_name(index: int, taken: Mapping[str, Any]) -> str:
-    name = f"<unused_row_{index}>"
-    while name in taken:
-        name = f"<{name}>"
-    return name
-
-
 def _renumber(spec: Any, index: Mapping[str, int]) -> None:
     spec.vocab_size = len(index)
     for role in ("unk", "bos", "eos", "pad"):
@@ -194,10 +190,12 @@ def _renumber(spec: Any, index: Mapping[str, int]) -> None:
 
 
 def _probes(vocabulary: NewVocabulary) -> Iterator[str]:
-    """Text that holds every new token, and some that holds none."""
+    """Text of every new token and of old ones from everywhere in the vocabulary."""
     to_text = dialect_of(vocabulary.content).to_text
+    marked = {token["content"] for token in vocabulary.content.get("added_tokens", ())}
+    entries = [entry for entry in all_entries(vocabulary.content) if entry not in marked]
     yield from _PROBES
-    for token in vocabulary.tokens:
+    for token in (*vocabulary.tokens, *entries[:: max(len(entries) // 2000, 1)]):
         # A space before all text is where class-built tokenizers and SentencePiece part anyway.
         text = (to_text(token) or "").strip()
         if text:
