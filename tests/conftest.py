@@ -38,6 +38,15 @@ def _fixed_speed() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _few_characters() -> Iterator[None]:
+    """Gates try the first thousands of all code points and numbers: all of them take seconds in each run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hubadapt.tokenizer.gates.unicode.LAST", 0x2FFF)
+        patch.setattr("hubadapt.tokenizer.gates.unchanged.NUMBERS", 200)
+        yield
+
+
 @pytest.fixture
 def at_hub() -> Callable[..., AbstractContextManager[None]]:
     """Send this process's own Hub calls to an endpoint: `with at_hub(url, token): ...`."""

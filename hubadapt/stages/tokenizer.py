@@ -1,100 +1,244 @@
-"""Stage `tokenizer`: extends the base's vocabulary by continued BPE on the target language."""
+"""Stage `tokenizer`: gives the base a vocabulary for the target language, and proves what did not change."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from tokenizers import Tokenizer
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from hubadapt.checkpoint import load_config
 from hubadapt.corpus.dataset import read_split
-from hubadapt.errors import CorpusError, ModelError, UserError
-from hubadapt.manifest import write_atomic
-from hubadapt.model import copy_tokenizer, load_tokenizer
-from hubadapt.portable import make_portable
+from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
+from hubadapt.manifest import hash_file, write_atomic
+from hubadapt.model import copy_tokenizer
+from hubadapt.portable import make_portable, move_added_tokens
+from hubadapt.registry import suggest
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
+from hubadapt.tokenizer.build import SWEEP, added, best_size, learn, reduced, unchanged, usual_occurrences
 from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
-from hubadapt.tokenizer.extend import extend, segmenter
+from hubadapt.tokenizer.donor import donor_words
 from hubadapt.tokenizer.families import all_entries, read_tokenizer_json, require_family
-from hubadapt.tokenizer.gates import check_gates
-from hubadapt.tokenizer.learn import Lesson, Merge, learn_merges
-from hubadapt.tokenizer.protect import harm_to
-from hubadapt.tokenizer.rules import Rules
-from hubadapt.tokenizer.scripts import scripts_of, shares_english_script
+from hubadapt.tokenizer.gates import GATES, Trial, check_gates
+from hubadapt.tokenizer.gates.probes import PROTECTED
+from hubadapt.tokenizer.learn import Lesson
+from hubadapt.tokenizer.replace import Algorithm, at_ratios, replace
+from hubadapt.tokenizer.rules import BANNED, Rules
+from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
+from hubadapt.tokenizer.sentencepiece_model import keep_in_step, model_problems
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 from hubadapt.vocab_map import VOCAB_MAP_NAME
 
-_PROBES = (
-    "for i in range(10):\n    print(f'{i:>3}')  # 3.14159",
-    "https://example.org/?q=1&r=2",
-    "Ça coûte 12,50 €.",
-    "Größe: 1 234 567 m²",
-    "今日は良い天気です。",
-    "नमस्ते दुनिया",
-    "Καλημέρα κόσμε",
-    "مرحبا بالعالم",
-    "🙂👩‍🚀 \t\r\n  ",
-)
+_SAMPLE = 2000
+Again = Callable[[], NewVocabulary]
+_MOST = 2**20
+
+
+def _size(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST):
+        return value
+    raise PydanticCustomError("size", "Input should be a whole number from 0 to 1048576, or auto")
 
 
 class Config(StageConfig):
     """Parameters of the tokenizer stage."""
 
-    new_tokens: int = Field(1024, gt=0, le=2**20, description="How many tokens to add at the most")
-    min_occurrences: int = Field(20, ge=2, description="A pair rarer than this in the corpus is not merged")
+    method: Literal["extend", "donor", "replace"] = Field(
+        "extend",
+        description="extend: merges learnt on the corpus; donor: the words of another vocabulary; "
+        "replace: a vocabulary trained anew",
+    )
+    new_tokens: Annotated[int | Literal["auto"], PlainValidator(_size)] = Field(
+        1024, description="How many tokens to add; auto: as many as are worth their rows. For replace, all entries"
+    )
+    min_occurrences: int | None = Field(
+        None, ge=1, description="A pair rarer than this is not merged; by default 100, less for a small corpus"
+    )
     longest: int = Field(32, ge=2, description="Characters of a new token at the most, a leading space included")
+    banned: tuple[str, ...] = Field(BANNED, description="Regular expressions that no new token may match")
+    least_uses: int = Field(0, ge=0, description="New tokens used less often in the corpus are dropped again")
+    keep_first: int | None = Field(None, gt=0, description="First take out all entries with ids from this one on")
+    drop_scripts: tuple[str, ...] = Field((), description="First take out entries of these scripts, such as Han")
+    reuse_padding: bool = Field(False, description="Put new tokens in rows of the table that no token uses")
+    donor: Path | None = Field(None, description="Folder of the donor's tokenizer, relative to the recipe")
+    algorithm: Algorithm = Field("bpe", description="For replace: bpe or unigram")
+    ratios: dict[str, float] = Field(
+        {}, description="For replace: share of each language's text, such as {ru: 1, en: 1}"
+    )
+    allow: tuple[str, ...] = Field((), description="Gates that may fail, by name")
 
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
-    """Whether the script of the language is known."""
+    """Whether language and scripts are known, the keys fit together, and the donor is there."""
     try:
         scripts_of(outlook.language)
     except UserError as error:
         yield error
+    if "base" in outlook.folders:
+        yield from model_problems(outlook.folders["base"])
+    for problem, hint in _misfits(config):
+        yield RecipeError(f"stage tokenizer: {problem}.", hint)
+    for name in config.allow:
+        if name not in GATES:
+            yield RecipeError(f"stage tokenizer: there is no gate {name!r} to allow.", suggest(name, list(GATES)))
+    for script in config.drop_scripts:
+        if not is_script(script):
+            yield RecipeError(
+                f"stage tokenizer: {script!r} in `drop_scripts` is no Unicode script.",
+                "Write names such as Han, Hiragana, Katakana, Hangul, Thai.",
+            )
+    if config.donor is not None:
+        try:
+            read_tokenizer_json(outlook.recipe_folder / config.donor)
+        except UserError as error:
+            yield error
+
+
+def _misfits(config: Config) -> Iterator[tuple[str, str]]:
+    if config.method == "donor" and config.donor is None:
+        yield "the method donor needs a `donor`", "Add `donor: FOLDER`, with a tokenizer.json in it."
+    if config.method != "donor" and config.donor is not None:
+        yield f"`donor` does not go with the method {config.method}", "Set `method: donor`, or remove it."
+    if config.method == "replace" and not config.ratios:
+        yield "the method replace needs `ratios`", "Add for example `ratios: {ru: 1, en: 1}`."
+    if config.method != "replace" and config.ratios:
+        yield f"`ratios` do not go with the method {config.method}", "Set `method: replace`, or remove them."
+    if config.method == "replace" and (config.new_tokens == "auto" or config.keep_first or config.drop_scripts):
+        yield (
+            "the method replace takes a number of `new_tokens`, and neither `keep_first` nor `drop_scripts`",
+            "Set `new_tokens` to the size of the whole new vocabulary, such as 32000.",
+        )
+    if config.new_tokens == 0 and not (config.keep_first or config.drop_scripts):
+        yield "`new_tokens: 0` changes nothing", "Give a number, or `keep_first` or `drop_scripts`."
+
+
+def inputs(config: Config, folder: Path) -> Mapping[str, str]:
+    """Hash of the donor's tokenizer."""
+    return {} if config.donor is None else {"donor": hash_file(folder / config.donor / "tokenizer.json")}
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
     """Counting and learning take seconds for the corpora of a laptop; the learner is written in Rust."""
-    return Cost(seconds=8 + config.new_tokens / 10_000, memory=500_000_000, disk=6_000_000)
+    tokens = 65_536 if config.new_tokens == "auto" else config.new_tokens
+    return Cost(seconds=8 + tokens / 5_000, memory=500_000_000, disk=6_000_000)
 
 
-@stage("tokenizer", Config, needs=("corpus",), siblings=False, check=check, estimate=estimate)
+@stage("tokenizer", Config, needs=("corpus",), siblings=False, check=check, inputs=inputs, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
-    """Extend the base's vocabulary with tokens learnt on the corpus; gates prove that other text keeps its tokens."""
+    """Give the base a vocabulary for the language; gates prove that all else keeps its tokens."""
     language, base = context.manifest.language, context.sources["base"]
     content = read_tokenizer_json(base)
     require_family(content, context.manifest.base.id)
-    dialect = dialect_of(content, scripts_of(language))
-    old = Tokenizer.from_file(str(base / "tokenizer.json"))
     dataset = context.latest_folder("dataset")
     texts = read_split(dataset, "train", language)
-    vocabulary = _learn(context, config, content, dialect, texts)
+    vocabulary, facts, again = _build(context, config, content, texts)
     folder = _write(base, context.folder / "tokenizer", vocabulary)
-    new = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    others = [*_PROBES, *(text[:2000] for text in read_split(dataset, "test", "en")[:200])]
-    gates = check_gates(old, new, vocabulary, target=[text[:2000] for text in texts[:200]], others=others)
-    load_tokenizer(folder)
+    gates = _gates(context, config, folder, vocabulary, again)
     return StageResult(
         made=(Made("tokenizer", "tokenizer", folder, "base"),),
         facts={
+            "method": config.method,
             "old_size": vocabulary.first_new,
             "new_tokens": len(vocabulary.tokens),
-            "gates": [asdict(gate) for gate in gates],
-            "examples": _examples(vocabulary, dialect),
+            **facts,
+            "gates": gates,
+            "examples": _examples(vocabulary),
         },
     )
 
 
-def _learn(
-    context: StageContext, config: Config, content: dict[str, Any], dialect: Dialect, texts: list[str]
+def _build(
+    context: StageContext, config: Config, content: dict[str, Any], texts: list[str]
+) -> tuple[NewVocabulary, dict[str, Any], Again]:
+    """The new vocabulary, facts about how it came about, and how to make it again."""
+    rows = _table_rows(context.sources["base"], content)
+    if config.method == "replace":
+        make = partial(_replaced, context, config, content, rows)
+        return make(), {"dropped": 0}, make
+    start = reduced(unchanged(content, rows), first=config.keep_first, without=config.drop_scripts)
+    facts = {"dropped": rows - len(start.copied)}
+    if config.new_tokens == 0:
+        return (
+            start,
+            facts,
+            lambda: reduced(unchanged(content, rows), first=config.keep_first, without=config.drop_scripts),
+        )
+    dialect = dialect_of(start.content, scripts_of(context.manifest.language))
+    words = _words(context, config, dialect, texts)
+    occurrences = config.min_occurrences or (1 if config.method == "donor" else usual_occurrences(words))
+    make = partial(_grown, context, config, start, occurrences)
+    # The order of the words must not matter.
+    return make(words), facts | {"min_occurrences": occurrences}, partial(make, dict(reversed(words.items())))
+
+
+def _grown(
+    context: StageContext, config: Config, start: NewVocabulary, occurrences: int, words: Mapping[str, int]
 ) -> NewVocabulary:
     scripts = scripts_of(context.manifest.language)
+    dialect = dialect_of(start.content, scripts)
+    most = SWEEP[-1] if config.new_tokens == "auto" else config.new_tokens
+    rules = Rules(scripts, config.longest, config.banned)
+    lesson = Lesson(most, occurrences, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
+    with context.progress("learning merges", 1) as advance:
+        protected = _protected(context, dialect, scripts)
+        additions = learn(start, words, lesson, protected=protected, least_uses=config.least_uses)
+        advance(1)
+    first_id = _first_id(context, config, start)
+    if config.new_tokens == "auto":
+        held_out = read_split(context.latest_folder("dataset"), "test", context.manifest.language)
+        most = best_size(start, additions, held_out, first_id=first_id)
+    grown = added(start, additions, new_tokens=most, first_id=first_id)
+    if config.method == "extend":
+        _require_size(grown, most, occurrences)
+    return grown
+
+
+def _gates(
+    context: StageContext, config: Config, folder: Path, vocabulary: NewVocabulary, again: Again
+) -> list[dict[str, Any]]:
+    """What every gate says about the vocabulary as it lies in its folder."""
+    dataset, language = context.latest_folder("dataset"), context.manifest.language
+    trial = Trial.of_folders(
+        context.sources["base"],
+        folder,
+        vocabulary,
+        scripts=(*scripts_of(language), *config.drop_scripts),
+        target=[text[:_SAMPLE] for text in read_split(dataset, "train", language)[:200]],
+        english=[text[:_SAMPLE] for text in read_split(dataset, "test", "en")[:200]],
+        again=lambda: again().content,
+        replaced=config.method == "replace",
+    )
+    return [asdict(gate) for gate in check_gates(trial, allow=config.allow)]
+
+
+def _replaced(context: StageContext, config: Config, content: dict[str, Any], rows: int) -> NewVocabulary:
+    dataset = context.latest_folder("dataset")
+    texts = {
+        language: [*read_split(dataset, "train", language)] or read_split(dataset, "test", language)
+        for language in config.ratios
+    }
+    try:
+        mixed = at_ratios(texts, config.ratios)
+        return replace(content, mixed, size=int(config.new_tokens), algorithm=config.algorithm, old_rows=rows)
+    except ValueError as error:
+        raise CorpusError(
+            f"the vocabulary cannot be replaced: {error}.", "Check `ratios`, `new_tokens` and `corpus.sources`."
+        ) from error
+
+
+def _words(context: StageContext, config: Config, dialect: Dialect, texts: list[str]) -> Counter[str]:
+    scripts = scripts_of(context.manifest.language)
+    if config.donor is not None:
+        donor = read_tokenizer_json(context.recipe_folder / config.donor)
+        rules = Rules(scripts, config.longest, config.banned)
+        return donor_words(donor, dialect, rules, name=config.donor.as_posix())
     with context.progress("counting words", sum(map(len, texts))) as advance:
         words = count_words(texts, dialect, scripts, advance)
     if not words:
@@ -102,55 +246,71 @@ def _learn(
             f"the training corpus holds no word in {' or '.join(scripts)} letters.",
             "Check `corpus.sources` in the recipe: is this the right file for the language?",
         )
-    rules = Rules(scripts, longest=config.longest)
-    lesson = Lesson(
-        config.new_tokens,
-        config.min_occurrences,
-        allow=lambda entry: rules.allow(dialect.to_bytes(entry)),
-        harm=_harm(context, content, dialect, scripts),
-    )
-    merges = learn_merges(words, all_entries(content), segmenter(content), lesson)
-    return extend(content, merges, first_id=_first_id(context.sources["base"], content))
+    return words
 
 
-def _harm(
-    context: StageContext, content: dict[str, Any], dialect: Dialect, scripts: tuple[str, ...]
-) -> Callable[[Sequence[Merge]], Collection[Merge]]:
+def _protected(context: StageContext, dialect: Dialect, scripts: tuple[str, ...]) -> Counter[str]:
     """In a script of its own nothing can do harm; in the Latin one the corpus's English text is protected."""
     if not shares_english_script(scripts):
-        return lambda merges: ()
+        return Counter()
     english = read_split(context.latest_folder("dataset"), "test", "en")
     if not english:
         raise CorpusError(
             f"{context.manifest.language!r} shares its script with English, but the corpus holds no English text.",
             "Add a source with `language: en` to `corpus.sources`: prose and code, some megabytes.",
         )
-    return harm_to(count_words([*_PROBES, *english], dialect, scripts), content)
+    return count_words([*PROTECTED, *english], dialect, scripts)
 
 
-def _first_id(base: Path, content: dict[str, Any]) -> int:
-    table_rows = int(load_config(base).get_text_config().vocab_size)
-    last = max(all_entries(content).values())
-    if last >= table_rows:
+def _table_rows(folder: Path, content: dict[str, Any]) -> int:
+    rows, last = int(load_config(folder).get_text_config().vocab_size), max(all_entries(content).values())
+    if last >= rows:
         raise ModelError(
-            f"{base} has {table_rows} embedding rows, but its tokenizer gives ids up to {last}.",
+            f"{folder} has {rows} embedding rows, but its tokenizer gives ids up to {last}.",
             "Check that tokenizer and weights belong together.",
         )
-    return table_rows
+    return rows
+
+
+def _first_id(context: StageContext, config: Config, start: NewVocabulary) -> int:
+    """After all that stays; in a vocabulary that was not reduced, after every sibling's rows too."""
+    if config.keep_first or config.drop_scripts:
+        return len(start.copied)
+    used = max(all_entries(start.content).values()) + 1
+    first = used if config.reuse_padding else len(start.copied)
+    for name, folder in context.sources.items():
+        if name != "base":
+            entries = all_entries(read_tokenizer_json(folder))
+            rows = _table_rows(folder, read_tokenizer_json(folder))
+            first = max(first, max(entries.values()) + 1 if config.reuse_padding else rows)
+    return first
+
+
+def _require_size(vocabulary: NewVocabulary, asked: int, occurrences: int) -> None:
+    found = len(vocabulary.tokens)
+    if found < asked:
+        raise CorpusError(
+            f"the corpus gives {found:,} new tokens of the {asked:,} asked, at {occurrences} occurrences or more.",
+            f"Set `new_tokens: {found}`, lower `min_occurrences`, or give it more text."
+            if found
+            else "The vocabulary covers this text already, or the text is too short: give it more.",
+        )
 
 
 def _write(base: Path, folder: Path, vocabulary: NewVocabulary) -> Path:
     copy_tokenizer(base, folder)
     write_atomic(folder / "tokenizer.json", json.dumps(vocabulary.content, ensure_ascii=False) + "\n")
+    vocab_map = vocabulary.vocab_map()
+    moved_ids = vocab_map.moved_ids()
+    if moved_ids is not None:
+        move_added_tokens(folder, moved_ids)
     make_portable(folder)
-    vocabulary.vocab_map().save(folder / VOCAB_MAP_NAME)
+    keep_in_step(base, folder, vocabulary)
+    vocab_map.save(folder / VOCAB_MAP_NAME)
     return folder
 
 
-def _examples(vocabulary: NewVocabulary, dialect: Dialect) -> list[str]:
-    words = [
-        text
-        for token in vocabulary.tokens
-        if (text := dialect.to_text(token)) and text.startswith(" ") and len(text) > 4
-    ]
+def _examples(vocabulary: NewVocabulary) -> list[str]:
+    to_text = dialect_of(vocabulary.content).to_text
+    words = [text for token in vocabulary.tokens if (text := to_text(token)) and text.startswith(" ") and len(text) > 4]
     return words[:: max(len(words) // 24, 1)][:24]
