@@ -15,7 +15,8 @@ from tokenizers import Tokenizer
 from hubadapt.corpus.sample import MOST_CHARACTERS, MOST_TEXTS, Sample, read_sample, read_texts
 from hubadapt.corpus.split import first_passage, pick_evenly
 from hubadapt.errors import CorpusError, ModelError, UserError
-from hubadapt.tokenizer.build import Additions, learn, unchanged, usual_occurrences
+from hubadapt.tokenizer.additions import Additions
+from hubadapt.tokenizer.build import learn, unchanged, usual_occurrences
 from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import all_entries, require_family
@@ -176,10 +177,7 @@ def _measure(sample: Sample, setting: _Setting) -> LanguageReport:
     sizes = _sizes(sample, setting, additions, learnt)
     if not sizes:
         return LanguageReport(sample.language, density)
-    measure = partial(
-        sweep_sizes, setting.content, additions.merges, sample.measured, old_rows=setting.table.rows,
-        characters=additions.characters,
-    )  # fmt: skip
+    measure = partial(sweep_sizes, setting.content, additions, sample.measured, old_rows=setting.table.rows)
     with setting.progress(f"measuring {sample.language}", len(sizes) + 1) as advance:
         sweep = measure(sizes, advance=advance)
     best = knee(sweep)
@@ -201,14 +199,13 @@ def _learn(sample: Sample, setting: _Setting) -> tuple[Additions, Learnt]:
     lesson = Lesson(max(setting.sizes or SIZES), occurrences, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
     learnt = Learnt(len(sample.learnt), characters, occurrences, unprotected=shared and not protected)
     if not words:
-        return Additions({}, ()), learnt
+        return Additions(), learnt
     return learn(unchanged(content, setting.table.rows), words, lesson, protected=protected), learnt
 
 
 def _sizes(sample: Sample, setting: _Setting, additions: Additions, learnt: Learnt) -> list[int]:
     """The sizes asked for, all of which must be there; or those of `SIZES` that are, and all there is."""
-    known, asked = {*all_entries(setting.content)}, setting.sizes
-    given = len({*additions.characters, *(merge.token for merge in additions.merges)} - known)
+    given, asked = additions.count(all_entries(setting.content)), setting.sizes
     if not asked:
         whole = given - (setting.table.rows + given) % MULTIPLE
         return sorted({size for size in (*SIZES, whole) if 0 < size <= given})

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from hubadapt.errors import CorpusError
+from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.characters import missing_characters
-from hubadapt.tokenizer.extend import Characters, extend, segmenter
-from hubadapt.tokenizer.families import all_entries
-from hubadapt.tokenizer.learn import Lesson, Merge, learn_merges, within_budget
+from hubadapt.tokenizer.extend import segmenter
+from hubadapt.tokenizer.families import Family, all_entries, family_of
+from hubadapt.tokenizer.learn import Lesson, learn_merges
 from hubadapt.tokenizer.protect import harm_to
 from hubadapt.tokenizer.reduce import keep_first, keep_without, reduce
 from hubadapt.tokenizer.sweep import knee, sweep_sizes
 from hubadapt.tokenizer.trim import trim
+from hubadapt.tokenizer.unigram import learn_pieces
 from hubadapt.tokenizer.vocabulary import NewVocabulary, stacked
 
 SWEEP = tuple(2**power for power in range(10, 17))
@@ -45,19 +47,6 @@ def usual_occurrences(words: Mapping[str, int]) -> int:
     return max(2, min(_USUAL_OCCURRENCES, sum(words.values()) // _WORDS_FOR_ONE))
 
 
-@dataclass(frozen=True)
-class Additions:
-    """What is learnt on top of a vocabulary.
-
-    Attributes:
-        characters: Characters that come first, for a byte-fallback BPE that lacks them.
-        merges: Then these merges.
-    """
-
-    characters: Characters
-    merges: Sequence[Merge]
-
-
 def learn(
     vocabulary: NewVocabulary,
     words: Mapping[str, int],
@@ -75,6 +64,9 @@ def learn(
         protected: Words whose tokens must not change.
         least_uses: See `trim`.
     """
+    if family_of(vocabulary.content) is Family.UNIGRAM:
+        used = replace(lesson, min_occurrences=max(lesson.min_occurrences, least_uses))
+        return Additions(pieces=learn_pieces(words, vocabulary.content, used, protected))
     known = all_entries(vocabulary.content)
     characters = missing_characters(words, vocabulary.content, lesson, protected)
     segment = segmenter(vocabulary.content, characters)
@@ -93,14 +85,9 @@ def best_size(vocabulary: NewVocabulary, additions: Additions, texts: Sequence[s
     Raises:
         CorpusError: Not even the first thousand new tokens gain anything worth their rows.
     """
-    sweep = sweep_sizes(
-        vocabulary.content,
-        additions.merges,
-        texts,
-        [size for size in SWEEP if size < 2 * len(additions.merges)],
-        old_rows=first_id,
-        characters=additions.characters,
-    )
+    found = additions.count(all_entries(vocabulary.content))
+    sizes = [size for size in SWEEP if size < 2 * found]
+    sweep = sweep_sizes(vocabulary.content, additions, texts, sizes, old_rows=first_id)
     size = knee(sweep)
     if size == 0:
         density = sweep.points[0].characters_per_token.value
@@ -121,9 +108,6 @@ def added(vocabulary: NewVocabulary, additions: Additions, *, new_tokens: int, f
         new_tokens: How many new tokens at the most.
         first_id: Id of the first.
     """
-    characters = dict(list(additions.characters.items())[:new_tokens])
-    known = {*all_entries(vocabulary.content), *characters}
-    merges = within_budget(additions.merges, known, new_tokens - len(characters))
     rows = len(vocabulary.copied)
-    grown = extend(vocabulary.content, merges, first_id=first_id, old_rows=rows, characters=characters)
+    grown = additions.first(vocabulary.content, new_tokens, first_id=first_id, old_rows=rows)
     return stacked(vocabulary, grown)

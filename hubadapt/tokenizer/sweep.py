@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from hubadapt.ratio import Ratio, ratio_of_sums
-from hubadapt.tokenizer.extend import Characters, extend
+from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.families import all_entries
-from hubadapt.tokenizer.learn import Merge, within_budget
 from hubadapt.tokenizer.measure import tokens_of
 
 MULTIPLE = 128
@@ -57,36 +55,32 @@ class Sweep:
 
 def sweep_sizes(
     content: dict[str, Any],
-    merges: Sequence[Merge],
+    additions: Additions,
     texts: Sequence[str],
     sizes: Sequence[int],
     *,
     old_rows: int,
-    characters: Characters | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Sweep:
-    """Measure what the first of some merges give, for several sizes.
+    """Measure what the first of some additions give, for several sizes.
 
     Merges are learnt greedily, so that the first of many are those that a run asking for fewer finds. That is exact as
     long as none is left out; where some are, such a run may fill their places with others.
 
     Args:
         content: The old `tokenizer.json`.
-        merges: As `learn_merges` gives them, for the largest size or more.
-        texts: Texts that the merges were not learnt from.
+        additions: What was learnt for the largest size or more.
+        texts: Texts that it was not learnt from.
         sizes: Numbers of new tokens, > 0; 0 is measured in any case.
         old_rows: V_old.
-        characters: As for `extend`; they count as new tokens, before the merges.
         advance: Called with 1 after each size.
     """
-    known, found = all_entries(content), dict(characters or {})
-    first_id = max([*known.values(), old_rows - 1]) + 1
+    first_id = max([*all_entries(content).values(), old_rows - 1]) + 1
     points: list[Point] = []
     before: np.ndarray | None = None
     for size in sorted({0, *sizes}):
-        kept = within_budget(merges, known, max(size - len(found), 0))
-        first = dict(islice(found.items(), size))
-        tokens = tokens_of(extend(content, kept, first_id=first_id, characters=first).tokenizer, texts)
+        grown = additions.first(content, size, first_id=first_id, old_rows=old_rows)
+        tokens = tokens_of(grown.tokenizer, texts)
         before = tokens if before is None else before
         points.append(Point(size, ratio_of_sums([*map(len, texts)], tokens), ratio_of_sums(before, tokens)))
         advance(1)

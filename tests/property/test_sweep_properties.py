@@ -14,6 +14,7 @@ from strategies import mixed_text, russian_text
 from tokenizers import Tokenizer
 
 from hubadapt.ratio import Ratio
+from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.characters import missing_characters
 from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import dialect_of
@@ -107,7 +108,7 @@ def test_each_size_of_a_sweep_is_what_a_run_asking_for_it_gives(style):
     content, texts = content_of(style), pico.russian(60, seed=9)
     first_id = max(all_entries(content).values()) + 1
     characters, merges = learnt(style, 160)
-    sweep = sweep_sizes(content, merges, texts, (10, 40, 160), old_rows=first_id, characters=characters)
+    sweep = sweep_sizes(content, Additions(characters, merges), texts, (10, 40, 160), old_rows=first_id)
     for point in sweep.points[1:]:
         own_characters, own_merges = learnt(style, point.new_tokens)
         own = extend(content, own_merges, first_id=first_id, characters=own_characters)
@@ -118,9 +119,9 @@ def test_each_size_of_a_sweep_is_what_a_run_asking_for_it_gives(style):
 @pytest.mark.parametrize("style", STYLES)
 def test_a_sweep_starts_at_the_base_and_never_falls(style):
     content, texts = content_of(style), pico.russian(60, seed=9)
-    characters, merges = learnt(style, 160)
     seen: list[int] = []
-    sweep = sweep_sizes(content, merges, texts, (160, 20, 20), old_rows=512, characters=characters, advance=seen.append)
+    additions = Additions(*learnt(style, 160))
+    sweep = sweep_sizes(content, additions, texts, (160, 20, 20), old_rows=512, advance=seen.append)
     assert [point.new_tokens for point in sweep.points] == [0, 20, 160]
     assert seen == [1, 1, 1]
     assert sweep.points[0].characters_per_token == characters_per_token(pico.tokenizer_of(style), texts)
@@ -134,9 +135,9 @@ def test_a_sweep_starts_at_the_base_and_never_falls(style):
 
 def test_sweeps_over_the_same_texts_join_in_order_of_size():
     content, texts = content_of("gpt2"), pico.russian(20)
-    _, merges = learnt("gpt2", 160)
-    parts = [sweep_sizes(content, merges, texts, sizes, old_rows=340) for sizes in ((20, 160), (50,))]
-    assert parts[0].joined(parts[1]) == sweep_sizes(content, merges, texts, (20, 50, 160), old_rows=340)
+    additions = Additions(*learnt("gpt2", 160))
+    parts = [sweep_sizes(content, additions, texts, sizes, old_rows=340) for sizes in ((20, 160), (50,))]
+    assert parts[0].joined(parts[1]) == sweep_sizes(content, additions, texts, (20, 50, 160), old_rows=340)
 
 
 def test_the_knee_of_a_logarithm_is_where_its_slope_is_one_percent_a_thousand():
