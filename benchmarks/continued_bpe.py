@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 SCRIPT = ("Cyrillic",)
@@ -32,20 +33,26 @@ def read(files: list[Path], megabytes: float) -> list[str]:
     return texts
 
 
-def learn_here(content: dict, texts: list[str], new_tokens: int) -> list[list[str]]:
+Learn = Callable[[list[str], int], list[list[str]]]
+
+
+def here(content: dict) -> Learn:
     from hubadapt.tokenizer.count import count_words
     from hubadapt.tokenizer.dialects import dialect_of
     from hubadapt.tokenizer.extend import segmenter
     from hubadapt.tokenizer.families import all_entries
     from hubadapt.tokenizer.learn import Lesson, learn_merges
 
-    words = count_words(texts, dialect_of(content, SCRIPT), SCRIPT)
-    lesson = Lesson(new_tokens, 2, allow=lambda entry: True)
-    merges = learn_merges(words, all_entries(content), segmenter(content), lesson)
-    return [[merge.left, merge.right] for merge in merges]
+    def learn(texts: list[str], new_tokens: int) -> list[list[str]]:
+        words = count_words(texts, dialect_of(content, SCRIPT), SCRIPT)
+        lesson = Lesson(new_tokens, 2, allow=lambda entry: True)
+        merges = learn_merges(words, all_entries(content), segmenter(content), lesson)
+        return [[merge.left, merge.right] for merge in merges]
+
+    return learn
 
 
-def learn_there(content: dict, texts: list[str], new_tokens: int, peer: str) -> list[list[str]]:
+def there(content: dict, peer: str) -> Learn:
     import regex
     from tokenizers import Tokenizer
 
@@ -55,18 +62,21 @@ def learn_there(content: dict, texts: list[str], new_tokens: int, peer: str) -> 
     class Wrapped:
         _tokenizer = Tokenizer.from_str(json.dumps(content))
 
-    # The peer takes documents; one a line, without those in which the script does not occur.
-    has_letter = regex.compile(rf"\p{{{SCRIPT[0]}}}").search
-    lines = (line for text in texts for line in text.splitlines(keepends=True) if has_letter(line))
-    return [list(merge) for merge in train_vocab_extension(Wrapped(), lines, new_tokens)["merges"]]
+    def learn(texts: list[str], new_tokens: int) -> list[list[str]]:
+        # The peer takes documents; one a line, without those in which the script does not occur.
+        has_letter = regex.compile(rf"\p{{{SCRIPT[0]}}}").search
+        lines = (line for text in texts for line in text.splitlines(keepends=True) if has_letter(line))
+        return [list(merge) for merge in train_vocab_extension(Wrapped(), lines, new_tokens)["merges"]]
+
+    return learn
 
 
 def child(options: argparse.Namespace) -> None:
     texts = read(options.corpus, options.megabytes)
     content = json.loads(options.tokenizer.read_text("utf-8"))
+    learn = there(content, options.peer) if options.child == "peer" else here(content)
     start = time.perf_counter()
-    learn = learn_there if options.child == "peer" else learn_here
-    merges = learn(content, texts, options.new_tokens, *([options.peer] if options.child == "peer" else []))
+    merges = learn(texts, options.new_tokens)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     json.dump({"seconds": seconds, "gigabytes": peak, "merges": merges}, sys.stdout)

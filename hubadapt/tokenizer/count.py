@@ -63,11 +63,17 @@ def damped(words: Counter[str], power: float) -> Counter[str]:
 def _cut(pieces: Counter[str], words: Counter[str], dialect: Dialect, scripts: tuple[str, ...]) -> None:
     """Move what was read from `pieces` to `words`."""
     has_letter = letter_pattern(scripts).search
+    outside: set[str] = set()
     for piece, count in pieces.items():
         if has_letter(piece):
             for word in dialect.cut(piece):
-                if has_letter(dialect.to_text(word) or ""):
+                if word in words:
                     words[word] += count
+                elif word not in outside:
+                    if has_letter(dialect.to_text(word) or ""):
+                        words[word] = count
+                    else:
+                        outside.add(word)
     pieces.clear()
     if len(words) > _MOST:
         for word in [word for word, count in words.items() if count == 1]:

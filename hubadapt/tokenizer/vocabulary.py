@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from hubadapt.vocab_map import VocabMap, from_pieces
+if TYPE_CHECKING:
+    from hubadapt.vocab_map import VocabMap
 
 HOLE = -1
 """In place of an old id: a row that no token of the base fills."""
@@ -46,6 +47,9 @@ class NewVocabulary:
 
     def vocab_map(self) -> VocabMap:
         """The plain mean map from the old rows to the new."""
+        # Loads torch, which learning and measuring do without.
+        from hubadapt.vocab_map import from_pieces
+
         return from_pieces(self.old_rows, self.pieces, copied=self.copied)
 
 
