@@ -17,7 +17,7 @@ from hubadapt.model import copy_tokenizer
 from hubadapt.portable import TOKENIZER_CONFIG, make_portable, move_added_tokens
 from hubadapt.propagation.apply import PropagatedTable, propagate_table
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
-from hubadapt.tokenizer.families import read_tokenizer_json
+from hubadapt.tokenizer.families import model_entries, read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, VocabMap
 
 
@@ -115,7 +115,7 @@ def _check_family(base: Path, sibling: Path) -> Tables:
                 f"base and sibling differ in {what}: {mine} in {base}, {other} in {sibling}.",
                 "LEP needs a sibling that was tuned from this very base; choose another, or its true base.",
             )
-    old, new = (read_tokenizer_json(folder)["model"]["vocab"] for folder in (base, sibling))
+    old, new = (model_entries(read_tokenizer_json(folder)) for folder in (base, sibling))
     moved = next((entry for entry, index in old.items() if new.get(entry) != index), None)
     if moved is not None:
         raise ModelError(

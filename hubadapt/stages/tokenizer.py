@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +16,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from hubadapt.checkpoint import load_config
-from hubadapt.corpus.dataset import read_split
+from hubadapt.corpus.dataset import read_split, read_weighted
 from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
 from hubadapt.manifest import hash_file, write_atomic
 from hubadapt.model import copy_tokenizer
@@ -22,10 +24,10 @@ from hubadapt.portable import make_portable, move_added_tokens
 from hubadapt.registry import suggest
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.build import SWEEP, added, best_size, learn, reduced, unchanged, usual_occurrences
-from hubadapt.tokenizer.count import count_words
+from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.donor import donor_words
-from hubadapt.tokenizer.families import all_entries, read_tokenizer_json, require_family
+from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json, require_family
 from hubadapt.tokenizer.gates import GATES, Trial, check_gates
 from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
@@ -33,6 +35,7 @@ from hubadapt.tokenizer.replace import Algorithm, at_ratios, replace
 from hubadapt.tokenizer.rules import BANNED, Rules
 from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
 from hubadapt.tokenizer.sentencepiece_model import keep_in_step, model_problems
+from hubadapt.tokenizer.sources import read_source, source_file
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 from hubadapt.vocab_map import VOCAB_MAP_NAME
 
@@ -63,11 +66,14 @@ class Config(StageConfig):
     )
     longest: int = Field(32, ge=2, description="Characters of a new token at the most, a leading space included")
     banned: tuple[str, ...] = Field(BANNED, description="Regular expressions that no new token may match")
+    damping: float = Field(
+        1.0, gt=0, le=1, description="Counts of words enter as this power: frequent ones decide less"
+    )
     least_uses: int = Field(0, ge=0, description="New tokens used less often in the corpus are dropped again")
     keep_first: int | None = Field(None, gt=0, description="First take out all entries with ids from this one on")
     drop_scripts: tuple[str, ...] = Field((), description="First take out entries of these scripts, such as Han")
     reuse_padding: bool = Field(False, description="Put new tokens in rows of the table that no token uses")
-    donor: Path | None = Field(None, description="Folder of the donor's tokenizer, relative to the recipe")
+    donor: Path | None = Field(None, description="Folder or file of the donor's tokenizer, relative to the recipe")
     algorithm: Algorithm = Field("bpe", description="For replace: bpe or unigram")
     ratios: dict[str, float] = Field(
         {}, description="For replace: share of each language's text, such as {ru: 1, en: 1}"
@@ -83,6 +89,7 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
         yield error
     if "base" in outlook.folders:
         yield from model_problems(outlook.folders["base"])
+        yield from _unigram_misfits(config, outlook.folders["base"])
     for problem, hint in _misfits(config):
         yield RecipeError(f"stage tokenizer: {problem}.", hint)
     for name in config.allow:
@@ -96,9 +103,19 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
             )
     if config.donor is not None:
         try:
-            read_tokenizer_json(outlook.recipe_folder / config.donor)
+            read_source(outlook.recipe_folder / config.donor)
         except UserError as error:
             yield error
+
+
+def _unigram_misfits(config: Config, base: Path) -> Iterator[UserError]:
+    if family_of(read_tokenizer_json(base)) is Family.UNIGRAM and (
+        config.keep_first or config.drop_scripts or config.method == "replace"
+    ):
+        yield ModelError(
+            "the base's vocabulary is a Unigram, which can only be added to.",
+            "Leave out `keep_first` and `drop_scripts`, and set `method` to extend or donor.",
+        )
 
 
 def _misfits(config: Config) -> Iterator[tuple[str, str]]:
@@ -121,7 +138,7 @@ def _misfits(config: Config) -> Iterator[tuple[str, str]]:
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
     """Hash of the donor's tokenizer."""
-    return {} if config.donor is None else {"donor": hash_file(folder / config.donor / "tokenizer.json")}
+    return {} if config.donor is None else {"donor": hash_file(source_file(folder / config.donor))}
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
@@ -133,12 +150,10 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
 @stage("tokenizer", Config, needs=("corpus",), siblings=False, check=check, inputs=inputs, estimate=estimate)
 def run(context: StageContext, config: Config) -> StageResult:
     """Give the base a vocabulary for the language; gates prove that all else keeps its tokens."""
-    language, base = context.manifest.language, context.sources["base"]
+    base = context.sources["base"]
     content = read_tokenizer_json(base)
     require_family(content, context.manifest.base.id)
-    dataset = context.latest_folder("dataset")
-    texts = read_split(dataset, "train", language)
-    vocabulary, facts, again = _build(context, config, content, texts)
+    vocabulary, facts, again = _build(context, config, content)
     folder = _write(base, context.folder / "tokenizer", vocabulary)
     gates = _gates(context, config, folder, vocabulary, again)
     return StageResult(
@@ -155,7 +170,7 @@ def run(context: StageContext, config: Config) -> StageResult:
 
 
 def _build(
-    context: StageContext, config: Config, content: dict[str, Any], texts: list[str]
+    context: StageContext, config: Config, content: dict[str, Any]
 ) -> tuple[NewVocabulary, dict[str, Any], Again]:
     """The new vocabulary, facts about how it came about, and how to make it again."""
     rows = _table_rows(context.sources["base"], content)
@@ -171,7 +186,7 @@ def _build(
             lambda: reduced(unchanged(content, rows), first=config.keep_first, without=config.drop_scripts),
         )
     dialect = dialect_of(start.content, scripts_of(context.manifest.language))
-    words = _words(context, config, dialect, texts)
+    words = _words(context, config, dialect)
     occurrences = config.min_occurrences or (1 if config.method == "donor" else usual_occurrences(words))
     make = partial(_grown, context, config, start, occurrences)
     # The order of the words must not matter.
@@ -210,7 +225,7 @@ def _gates(
         folder,
         vocabulary,
         scripts=(*scripts_of(language), *config.drop_scripts),
-        target=[text[:_SAMPLE] for text in read_split(dataset, "train", language)[:200]],
+        target=[text[:_SAMPLE] for text, _ in islice(read_weighted(dataset, "train", language), 200)],
         english=[text[:_SAMPLE] for text in read_split(dataset, "test", "en")[:200]],
         again=lambda: again().content,
         replaced=config.method == "replace",
@@ -233,20 +248,31 @@ def _replaced(context: StageContext, config: Config, content: dict[str, Any], ro
         ) from error
 
 
-def _words(context: StageContext, config: Config, dialect: Dialect, texts: list[str]) -> Counter[str]:
+def _words(context: StageContext, config: Config, dialect: Dialect) -> Counter[str]:
     scripts = scripts_of(context.manifest.language)
     if config.donor is not None:
         donor = read_tokenizer_json(context.recipe_folder / config.donor)
         rules = Rules(scripts, config.longest, config.banned)
         return donor_words(donor, dialect, rules, name=config.donor.as_posix())
-    with context.progress("counting words", sum(map(len, texts))) as advance:
-        words = count_words(texts, dialect, scripts, advance)
+    words = damped(_weighted_words(context, dialect, scripts), config.damping)
     if not words:
         raise CorpusError(
             f"the training corpus holds no word in {' or '.join(scripts)} letters.",
             "Check `corpus.sources` in the recipe: is this the right file for the language?",
         )
     return words
+
+
+def _weighted_words(context: StageContext, dialect: Dialect, scripts: tuple[str, ...]) -> Counter[str]:
+    """Words of the training split; each source counts as often as its weight says."""
+    dataset, language = context.latest_folder("dataset"), context.manifest.language
+    total = sum(len(text) for text, _ in read_weighted(dataset, "train", language))
+    words: dict[str, float] = defaultdict(float)
+    with context.progress("counting words", total) as advance:
+        for weight, rows in groupby(read_weighted(dataset, "train", language), key=itemgetter(1)):
+            for word, count in count_words((text for text, _ in rows), dialect, scripts, advance).items():
+                words[word] += weight * count
+    return +Counter({word: round(count) for word, count in words.items()})
 
 
 def _protected(context: StageContext, dialect: Dialect, scripts: tuple[str, ...]) -> Counter[str]:

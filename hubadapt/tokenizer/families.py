@@ -71,13 +71,13 @@ def require_family(content: dict[str, Any], name: str) -> Family:
         ModelError: It is of a family that hubadapt cannot change.
     """
     family = family_of(content)
-    if family in (Family.OTHER, Family.UNIGRAM):
+    if family is Family.OTHER:
         kind = content["model"].get("type", "unnamed")
-        what = family if family is Family.UNIGRAM else f"{family}, {kind} without byte-level or byte-fallback pieces"
         raise ModelError(
-            f"the tokenizer of {name} is {what}; its vocabulary cannot be changed.",
-            "Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX) or a SentencePiece BPE with byte "
-            "fallback (Llama-2, Mistral, Gemma).",
+            f"the tokenizer of {name} is {family}, {kind} without byte-level or byte-fallback pieces; "
+            "its vocabulary cannot be changed.",
+            "Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX), a SentencePiece BPE with byte "
+            "fallback (Llama-2, Mistral, Gemma) or a Unigram (XGLM).",
         )
     return family
 
@@ -90,11 +90,15 @@ def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def model_entries(content: dict[str, Any]) -> dict[str, int]:
+    """Entry → id of the model's vocabulary alone. A BPE has it as such, a Unigram as a list with scores."""
+    vocab = content["model"]["vocab"]
+    return {entry: index for index, (entry, _) in enumerate(vocab)} if isinstance(vocab, list) else dict(vocab)
+
+
 def all_entries(content: dict[str, Any]) -> dict[str, int]:
     """Entry → id: the model's vocabulary and the tokens added to it."""
-    vocab = content["model"]["vocab"]
-    listed = isinstance(vocab, list)
-    entries: dict[str, int] = {entry: index for index, (entry, _) in enumerate(vocab)} if listed else dict(vocab)
+    entries = model_entries(content)
     for added in content.get("added_tokens", ()):
         entries.setdefault(added["content"], added["id"])
     return entries

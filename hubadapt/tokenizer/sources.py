@@ -41,7 +41,7 @@ def read_source(path: Path) -> dict[str, Any]:
         MissingExtraError: It is a SentencePiece model, and the package sentencepiece is not installed.
         ModelError: There is no tokenizer, it is damaged, or what was made of it gives other ids.
     """
-    file = _file_of(path)
+    file = source_file(path)
     if file.suffix == ".model":
         return content_of(read_model(file), str(file))
     if "tekken" in file.name:
@@ -63,7 +63,7 @@ def write_source(path: Path, folder: Path) -> Path:
         MissingExtraError: As for `read_source`.
         ModelError: As for `read_source`; then nothing is written.
     """
-    content, file = read_source(path), _file_of(path)
+    content, file = read_source(path), source_file(path)
     if file.name == "tokenizer.json":
         copy_tokenizer(file.parent, folder)
     elif file.suffix == ".model":
@@ -78,7 +78,15 @@ def write_source(path: Path, folder: Path) -> Path:
     return folder
 
 
-def _file_of(path: Path) -> Path:
+def source_file(path: Path) -> Path:
+    """The file of a source that says what its vocabulary is.
+
+    Args:
+        path: As for `read_source`.
+
+    Raises:
+        ModelError: There is none.
+    """
     if not path.is_dir():
         if path.is_file():
             return path
