@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from hubadapt.tokenizer.gates.probes import CODE, DIALOGUES, ENGLISH, MATHS, OTHER_SCRIPTS
 from hubadapt.tokenizer.gates.trial import GONE, Case, Finding, Trial, compare, encode
 
-_ROLES = ("bos_token_id", "eos_token_id", "pad_token_id")
+_ROLES = ("bos_token", "eos_token", "pad_token")
+_CONFIGURATIONS = ("tokenizer_config.json", "special_tokens_map.json")
 
 
 def loading(trial: Trial) -> Finding | None:
@@ -35,14 +37,23 @@ def _special(trial: Trial, old: Any, new: Any) -> list[Case]:
     """Special tokens as loaded: around a text, by role, and those that only `tokenizer_config.json` names."""
     around = trial.move(old.encode("a")) == new.encode("a")
     cases = [("the special tokens around a text", around, True)]
+    named = _configuration(trial)
     for role in _ROLES:
-        before = getattr(old, role)
+        before, after = (getattr(loaded, f"{role}_id") for loaded in (old, new))
         expected = before if before is None else trial.move([before])[0]
-        cases.append((role, getattr(new, role) == expected, True))
+        # Some classes of transformers fill a role that no file names.
+        cases.append((role, after == expected, after is not None or role in named))
     for index, token in old.added_tokens_decoder.items():
         now = new.added_tokens_decoder.get(trial.moved.get(index, index))
         cases.append((token.content, now is not None and now.content == token.content, True))
     return cases
+
+
+def _configuration(trial: Trial) -> dict[str, Any]:
+    """What the files of the base say about its tokenizer, empty values left out."""
+    folder = trial.folders[0] if trial.folders else Path()
+    files = [json.loads((folder / name).read_text("utf-8")) for name in _CONFIGURATIONS if (folder / name).is_file()]
+    return {key: value for file in files for key, value in file.items() if value}
 
 
 def chat(trial: Trial) -> Finding | None:

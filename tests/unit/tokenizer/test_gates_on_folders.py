@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import pico
 import pytest
@@ -63,7 +64,20 @@ def test_a_class_that_gives_other_ids_than_the_file_fails(llama):
 def test_another_token_in_a_special_role_fails(llama, role):
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         rewrite(llama[1] / name, **{role: pico.SPECIALS[1]})
-    assert ask("loading", trial_of(llama)).failures == (f"{role}_id",)
+    assert ask("loading", trial_of(llama)).failures == (role,)
+
+
+def test_a_special_role_that_only_the_class_of_the_base_fills_is_reported(llama):
+    rewrite(llama[0] / "tokenizer_config.json", **BY_CODE)
+    assert "pad_token" not in (llama[0] / "tokenizer_config.json").read_text("utf-8")
+    gate = ask("loading", replace(trial_of(llama), target=()))
+    assert "pad_token" not in gate.failures and gate.reported
+
+
+def test_a_special_role_that_is_gone_fails(llama):
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        rewrite(llama[1] / name, eos_token=None)
+    assert ask("loading", trial_of(llama)).failures == ("eos_token",)
 
 
 def test_a_special_token_that_only_the_configuration_names_must_stay(llama):
