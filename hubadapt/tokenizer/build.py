@@ -12,7 +12,7 @@ from hubadapt.tokenizer.characters import missing_characters
 from hubadapt.tokenizer.extend import segmenter
 from hubadapt.tokenizer.families import Family, all_entries, family_of
 from hubadapt.tokenizer.learn import Lesson, learn_merges
-from hubadapt.tokenizer.protect import harm_to
+from hubadapt.tokenizer.protect import harm_to, spelled_with_space
 from hubadapt.tokenizer.reduce import keep_first, keep_without, reduce
 from hubadapt.tokenizer.sweep import knee, sweep_sizes
 from hubadapt.tokenizer.trim import trim
@@ -64,7 +64,10 @@ def learn(
         protected: Words whose tokens must not change.
         least_uses: See `trim`.
     """
-    if family_of(vocabulary.content) is Family.UNIGRAM:
+    family = family_of(vocabulary.content)
+    if family is not Family.BYTE_LEVEL_BPE:
+        protected = spelled_with_space(protected)
+    if family is Family.UNIGRAM:
         used = replace(lesson, min_occurrences=max(lesson.min_occurrences, least_uses))
         return Additions(pieces=learn_pieces(words, vocabulary.content, used, protected))
     known = all_entries(vocabulary.content)

@@ -10,6 +10,12 @@ from hubadapt.tokenizer.extend import Characters, segmenter
 from hubadapt.tokenizer.learn import Merge
 
 
+def spelled_with_space(words: Iterable[str]) -> set[str]:
+    """Words as SentencePiece spells them, also as they are at the start of a text, where it puts a space of its own."""
+    words = {*words}
+    return words | {f"▁{word}" for word in words if not word.startswith("▁")}
+
+
 def harm_to(
     words: Iterable[str], content: dict[str, Any], characters: Characters | None = None
 ) -> Callable[[Sequence[Merge]], set[Merge]]:

@@ -161,10 +161,10 @@ def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> bool:
             pieces.append(_piece(model, entry, 0.0, CONTROL if added[entry]["special"] else USER_DEFINED))
         else:
             return False
-    kept = [_piece(model, piece.piece, piece.score, piece.type) for piece in pieces]
+    new = type(model)(pieces=pieces)
     del model.pieces[:]
-    model.pieces.extend(kept)
-    _renumber(model.trainer_spec, {piece.piece: index for index, piece in enumerate(kept)})
+    model.pieces.extend(new.pieces)
+    _renumber(model.trainer_spec, {piece.piece: index for index, piece in enumerate(new.pieces)})
     return True
 
 

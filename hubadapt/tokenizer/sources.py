@@ -54,7 +54,7 @@ def write_source(path: Path, folder: Path) -> Path:
 
     Args:
         path: As for `read_source`; a folder that holds a `tokenizer.json` is copied with its other tokenizer files.
-        folder: Where to write it.
+        folder: Where to write it, which may be where the source lies.
 
     Returns:
         `folder`.
@@ -64,9 +64,9 @@ def write_source(path: Path, folder: Path) -> Path:
         ModelError: As for `read_source`; then nothing is written.
     """
     content, file = read_source(path), source_file(path)
-    if file.name == "tokenizer.json":
+    if file.name == "tokenizer.json" and file.parent.resolve() != folder.resolve():
         copy_tokenizer(file.parent, folder)
-    elif file.suffix == ".model":
+    elif file.suffix == ".model" and file.resolve() != (folder / SENTENCEPIECE_MODEL).resolve():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / SENTENCEPIECE_MODEL)
     write_atomic(folder / "tokenizer.json", json.dumps(content, ensure_ascii=False) + "\n")

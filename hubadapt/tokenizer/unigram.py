@@ -44,8 +44,8 @@ def learn_pieces(
 ) -> Pieces:
     """Learn pieces over words.
 
-    Candidates are the characters that the vocabulary lacks and what BPE merges most often. They are counted in the best
-    segmentation, scored by their counts, and the rarest left out, in rounds.
+    Candidates are what BPE merges most often. They are counted in the best segmentation, scored by their counts, and
+    the rarest left out, in rounds. Characters that the vocabulary lacks stay in any case, as they do in SentencePiece.
 
     Args:
         words: Pre-tokens as `count_words` gives them, with their counts.
@@ -62,7 +62,8 @@ def learn_pieces(
     """
     count, count_protected = _counter(words, content), _counter(dict.fromkeys(protected, 1), content)
     scale, lowest = _scale(count({}), content, lesson), min(score for _, score in content["model"]["vocab"])
-    found = _occurrences(words, _candidates(words, content, lesson, protected))
+    characters = frequent_characters(words, all_entries(content), lesson, protected)[: lesson.new_tokens]
+    found = _occurrences(words, _candidates(words, content, lesson, characters))
 
     def scored(counts: Mapping[str, int]) -> dict[str, float]:
         # A tokenizer.model holds scores as 32-bit floats; both files shall add up the same.
@@ -73,9 +74,9 @@ def learn_pieces(
             found = _used(count, scored(found), lesson.min_occurrences, content)
             harmful = _used(count_protected, scored(found), 1, content)
             found = {piece: n for piece, n in found.items() if piece not in harmful}
-        kept = sorted(found, key=lambda piece: (-found[piece], piece))[: int(lesson.new_tokens * surplus)]
-        found = {piece: found[piece] for piece in kept}
-    pieces = _reachable(scored(_used(count, scored(found), 1, content)), content)
+        found = _most_frequent(found, characters, int(lesson.new_tokens * surplus))
+    used = _used(count, scored(found), 1, content)
+    pieces = _reachable(scored(_most_frequent(used, characters, len(found))), content)
     while harmful := _used(count_protected, pieces, 1, content):
         pieces = {piece: score for piece, score in pieces.items() if piece not in harmful}
     return dict(sorted(pieces.items(), key=lambda item: (-item[1], item[0])))
@@ -156,13 +157,19 @@ def _scale(counts: Mapping[int, int], content: dict[str, Any], lesson: Lesson) -
 
 
 def _candidates(
-    words: Mapping[str, int], content: dict[str, Any], lesson: Lesson, protected: Collection[str]
+    words: Mapping[str, int], content: dict[str, Any], lesson: Lesson, characters: Sequence[str]
 ) -> Collection[str]:
     known = all_entries(content)
-    characters = frequent_characters(words, known, lesson, protected)
     double = Lesson(2 * lesson.new_tokens, lesson.min_occurrences, lesson.allow)
     merges = learn_merges(words, {*known, *characters}, lambda merges: list, double)
     return {*characters, *(merge.token for merge in merges)} - known.keys()
+
+
+def _most_frequent(found: Mapping[str, int], characters: Sequence[str], number: int) -> dict[str, int]:
+    """The characters, and as many of the other pieces as make up a number."""
+    required = {character: max(found.get(character, 0), 1) for character in characters}
+    others = sorted(found.keys() - required.keys(), key=lambda piece: (-found[piece], piece))
+    return required | {piece: found[piece] for piece in others[: max(number - len(required), 0)]}
 
 
 def _occurrences(words: Mapping[str, int], candidates: Collection[str]) -> dict[str, int]:
