@@ -7,7 +7,7 @@ to it; keeping the first N ids is its "shrink" rule.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from hubadapt.tokenizer.dialects import dialect_of
@@ -59,12 +59,8 @@ def reduce(content: dict[str, Any], keep: Keep, *, old_rows: int) -> NewVocabula
         for entry, index in vocab.items()
         if entry in service or (entry not in made and len(to_bytes(entry)) == 1) or keep(entry, index)
     }
-    reached = {entry for entry in alive if entry not in made}
-    kept_merges = []
-    for left, right in merges:
-        if left in reached and right in reached and left + right in alive:
-            reached.add(left + right)
-            kept_merges.append([left, right])
+    reached = _reached(merges, alive - made, alive)
+    kept_merges = [[left, right] for left, right in merges if {left, right, left + right} <= reached]
     entries = all_entries(content)
     copied = sorted(index for entry, index in entries.items() if entry in reached or entry in service)
     smaller = copy.deepcopy({key: value for key, value in content.items() if key != "model"})
@@ -74,3 +70,12 @@ def reduce(content: dict[str, Any], keep: Keep, *, old_rows: int) -> NewVocabula
         "merges": kept_merges,
     }
     return NewVocabulary(renumbered(smaller, copied), copied, (), (), old_rows)
+
+
+def _reached(merges: Sequence[tuple[str, str]], roots: Set[str], alive: Set[str]) -> set[str]:
+    """Entries that merges make of the roots; SentencePiece lists a merge before the one that makes its part."""
+    reached, found = set(roots), set(roots)
+    while found:
+        found = {left + right for left, right in merges if left in reached and right in reached} & alive - reached
+        reached |= found
+    return reached

@@ -76,7 +76,8 @@ def _stays(trial: Trial) -> list[Case]:
     A merge of a new token may stand between two old ones: it applies to nothing that lacks the token.
     """
     old, new = read_merges(trial.old_content), read_merges(trial.new_content)
-    entries, made = all_entries(trial.new_content).keys(), set(trial.tokens)
+    made = set(trial.tokens)
+    entries = all_entries(trial.new_content).keys() - made
     place = {pair: number for number, pair in enumerate(new)}
     expected = [pair for pair in dict.fromkeys(old) if {*pair, "".join(pair)} <= entries]
     cases = [(" ".join(pair), pair in place, True) for pair in expected]
