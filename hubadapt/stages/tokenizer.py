@@ -142,9 +142,9 @@ def inputs(config: Config, folder: Path) -> Mapping[str, str]:
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
-    """Counting and learning take seconds for the corpora of a laptop; the learner is written in Rust."""
+    """Counting and learning take seconds for the corpora of a laptop, learning again for the gates as many more."""
     tokens = 65_536 if config.new_tokens == "auto" else config.new_tokens
-    return Cost(seconds=8 + tokens / 5_000, memory=500_000_000, disk=6_000_000)
+    return Cost(seconds=20 + tokens / 2_500, memory=500_000_000, disk=6_000_000)
 
 
 @stage("tokenizer", Config, needs=("corpus",), siblings=False, check=check, inputs=inputs, estimate=estimate)
