@@ -31,7 +31,7 @@ from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tok
 from hubadapt.tokenizer.gates import GATES, Trial, check_gates
 from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
-from hubadapt.tokenizer.replace import Algorithm, at_ratios, replace
+from hubadapt.tokenizer.replace import at_ratios, replace
 from hubadapt.tokenizer.rules import BANNED, Rules
 from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
 from hubadapt.tokenizer.sentencepiece_model import keep_in_step, model_problems
@@ -74,7 +74,6 @@ class Config(StageConfig):
     drop_scripts: tuple[str, ...] = Field((), description="First take out entries of these scripts, such as Han")
     reuse_padding: bool = Field(False, description="Put new tokens in rows of the table that no token uses")
     donor: Path | None = Field(None, description="Folder or file of the donor's tokenizer, relative to the recipe")
-    algorithm: Algorithm = Field("bpe", description="For replace: bpe or unigram")
     ratios: dict[str, float] = Field(
         {}, description="For replace: share of each language's text, such as {ru: 1, en: 1}"
     )
@@ -241,7 +240,7 @@ def _replaced(context: StageContext, config: Config, content: dict[str, Any], ro
     }
     try:
         mixed = at_ratios(texts, config.ratios)
-        return replace(content, mixed, size=int(config.new_tokens), algorithm=config.algorithm, old_rows=rows)
+        return replace(content, mixed, size=int(config.new_tokens), old_rows=rows)
     except ValueError as error:
         raise CorpusError(
             f"the vocabulary cannot be replaced: {error}.", "Check `ratios`, `new_tokens` and `corpus.sources`."

@@ -19,7 +19,7 @@ from hubadapt.tokenizer.trim import trim
 from hubadapt.tokenizer.unigram import learn_pieces
 from hubadapt.tokenizer.vocabulary import NewVocabulary, stacked
 
-SWEEP = tuple(2**power for power in range(10, 17))
+SWEEP = tuple(2**power for power in range(7, 17))
 """Numbers of new tokens tried where the size is left open."""
 
 _USUAL_OCCURRENCES = 100
@@ -86,18 +86,18 @@ def best_size(vocabulary: NewVocabulary, additions: Additions, texts: Sequence[s
     """The knee of a sweep over sizes, measured on texts that were not learnt from.
 
     Raises:
-        CorpusError: Not even the first thousand new tokens gain anything worth their rows.
+        CorpusError: Not even the first new tokens gain anything worth their rows, or the corpus gives too few.
     """
     found = additions.count(all_entries(vocabulary.content))
-    sizes = [size for size in SWEEP if size < 2 * found]
+    sizes = [*(size for size in SWEEP if size < found), found]
     sweep = sweep_sizes(vocabulary.content, additions, texts, sizes, old_rows=first_id)
     size = knee(sweep)
     if size == 0:
         density = sweep.points[0].characters_per_token.value
         raise CorpusError(
-            f"the vocabulary covers the language already, with {density:.2f} characters per token: "
-            "no size gains 1 % for each thousand new tokens.",
-            "Use the model as it is, or set `new_tokens` to a number.",
+            f"no number of new tokens is worth their rows: the corpus gives {found:,}, and the base writes "
+            f"{density:.2f} characters per token.",
+            "Use the model as it is, set `new_tokens` to a number, or give the corpus more text.",
         )
     return size
 

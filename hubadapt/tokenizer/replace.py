@@ -10,7 +10,7 @@ import copy
 import json
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -18,8 +18,6 @@ from hubadapt.tokenizer.byte_level import byte_to_char
 from hubadapt.tokenizer.families import Family, all_entries, family_of
 from hubadapt.tokenizer.renumber import renumbered_processor
 from hubadapt.tokenizer.vocabulary import NewVocabulary
-
-Algorithm = Literal["bpe", "unigram"]
 
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _CHARACTERS = 8000
@@ -52,10 +50,8 @@ def at_ratios(texts: Mapping[str, Sequence[str]], ratios: Mapping[str, float]) -
             owed -= int(owed)
 
 
-def replace(
-    content: dict[str, Any], texts: Iterable[str], *, size: int, algorithm: Algorithm, old_rows: int
-) -> NewVocabulary:
-    """Train a vocabulary of a given size and put it in place of the old one.
+def replace(content: dict[str, Any], texts: Iterable[str], *, size: int, old_rows: int) -> NewVocabulary:
+    """Train a BPE of a given size and put it in place of the old one.
 
     Added tokens, normaliser, pre-tokenizer, decoder and chat template stay. Entries that both vocabularies have are
     copied; each other one is made of the old entries that the old model segments it into.
@@ -64,7 +60,6 @@ def replace(
         content: The old `tokenizer.json`, a BPE.
         texts: What to train on.
         size: Entries of the new vocabulary, added tokens included.
-        algorithm: What to train.
         old_rows: V_old.
 
     Raises:
@@ -73,9 +68,9 @@ def replace(
     service = _service(content)
     if size <= len(service) + 256:
         raise ValueError(f"{size} entries leave no room beside 256 bytes and {len(service)} added tokens")
-    model = _trained(content, texts, size - len(service), algorithm)
+    model = _trained(content, texts, size - len(service))
     old = all_entries(content)
-    entries = [entry for entry in _entries(model) if entry not in service]
+    entries = [entry for entry in model["vocab"] if entry not in service]
     shared = [entry for entry in entries if entry in old]
     fresh = [entry for entry in entries if entry not in old]
     order = [*service, *shared, *fresh]
@@ -83,7 +78,7 @@ def replace(
     pieces = tuple(tuple(token.id for token in segment(entry)) for entry in fresh)
     copied = [old[entry] for entry in (*service, *shared)]
     new = copy.deepcopy({key: value for key, value in content.items() if key != "model"})
-    new["model"] = _ordered(model, order)
+    new["model"] = {**model, "vocab": {entry: place for place, entry in enumerate(order)}}
     new_id = {index: place for place, index in enumerate(copied)}
     new["added_tokens"] = [{**token, "id": new_id[token["id"]]} for token in new.get("added_tokens", ())]
     new["post_processor"] = renumbered_processor(new.get("post_processor"), new_id)
@@ -97,10 +92,10 @@ def _service(content: dict[str, Any]) -> list[str]:
     return [*([unknown] if unknown and unknown not in added else []), *added]
 
 
-def _trained(content: dict[str, Any], texts: Iterable[str], size: int, algorithm: Algorithm) -> dict[str, Any]:
-    """The trained model, as JSON."""
+def _trained(content: dict[str, Any], texts: Iterable[str], size: int) -> dict[str, Any]:
+    """The trained model, as JSON, with the base's settings; entries in order of id."""
     spelled = family_of(content) is Family.BYTE_FALLBACK_BPE
-    learner = Tokenizer(models.BPE() if algorithm == "bpe" else models.Unigram())
+    learner = Tokenizer(models.BPE())
     like = Tokenizer.from_str(json.dumps(content))
     if spelled:
         learner.normalizer = normalizers.Replace(" ", "▁")
@@ -111,43 +106,11 @@ def _trained(content: dict[str, Any], texts: Iterable[str], size: int, algorithm
         learner.pre_tokenizer = like.pre_tokenizer
     room = size - len(_BYTES) if spelled else size
     alphabet = ["▁", *string.printable.strip()] if spelled else sorted(byte_to_char().values())
-    learn = trainers.BpeTrainer if algorithm == "bpe" else trainers.UnigramTrainer
     # A byte-level alphabet is whole already; of a spelled one, rare characters are left to the byte pieces.
-    limit: dict[str, Any] = (
-        {"limit_alphabet": min(_CHARACTERS, len(alphabet) + room // 4)} if spelled and algorithm == "bpe" else {}
-    )
-    trainer: Any = learn(vocab_size=room, show_progress=False, initial_alphabet=alphabet, **limit)
+    limit: dict[str, Any] = {"limit_alphabet": min(_CHARACTERS, len(alphabet) + room // 4)} if spelled else {}
+    trainer = trainers.BpeTrainer(vocab_size=room, show_progress=False, initial_alphabet=alphabet, **limit)
     learner.train_from_iterator(texts, trainer)
-    model: dict[str, Any] = json.loads(learner.to_str())["model"]
-    return _with_bytes(model, content) if spelled else _as_base(model, content)
-
-
-def _as_base(model: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    """A trained BPE with the base's settings; a Unigram has its own."""
-    return {**content["model"], "vocab": model["vocab"], "merges": model["merges"]} if "merges" in model else model
-
-
-def _with_bytes(model: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    """A trained model with the 256 byte pieces, which are used only for characters that it lacks."""
-    if "merges" in model:
-        entries = [*_BYTES, *sorted(model["vocab"], key=model["vocab"].__getitem__)]
-        return {**_as_base(model, content), "vocab": {entry: place for place, entry in enumerate(entries)}}
-    # A Unigram also finds "<0x41>" written out in a text; so low a score leaves that to its six characters.
-    least = min(score for _, score in model["vocab"]) - 1000
-    return {**model, "vocab": [*([byte, least] for byte in _BYTES), *model["vocab"]], "byte_fallback": True}
-
-
-def _entries(model: dict[str, Any]) -> list[str]:
-    vocab = model["vocab"]
-    return sorted(vocab, key=vocab.__getitem__) if isinstance(vocab, dict) else [entry for entry, _ in vocab]
-
-
-def _ordered(model: dict[str, Any], order: Sequence[str]) -> dict[str, Any]:
-    """The model with its entries in another order; merges and scores stay what they are."""
-    vocab = model["vocab"]
-    if isinstance(vocab, dict):
-        return {**model, "vocab": {entry: place for place, entry in enumerate(order)}}
-    scores = dict(map(tuple, vocab))
-    least = min(scores.values())
-    unknown = order.index("<unk>") if "<unk>" in order else None
-    return {**model, "vocab": [[entry, scores.get(entry, least)] for entry in order], "unk_id": unknown}
+    model = json.loads(learner.to_str())["model"]
+    entries = [*(_BYTES if spelled else ()), *sorted(model["vocab"], key=model["vocab"].__getitem__)]
+    vocab = {entry: place for place, entry in enumerate(entries)}
+    return {**content["model"], "vocab": vocab, "merges": model["merges"]}

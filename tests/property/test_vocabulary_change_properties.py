@@ -144,12 +144,11 @@ def test_a_reduced_vocabulary_that_was_extended_still_comes_apart_into_tokens_of
     assert (vocab_map.origins[: vocabulary.first_new] == Origin.COPIED).all()
 
 
-@pytest.mark.parametrize("algorithm", ["bpe", "unigram"])
-def test_a_replaced_vocabulary_loses_no_text(style, algorithm):
+def test_a_replaced_vocabulary_loses_no_text(style):
     base = content_of(style)
     texts = {"ru": pico.russian(80), "en": pico.english(80)}
     mixed = at_ratios(texts, {"ru": 1, "en": 1})
-    vocabulary = replace(base, mixed, size=520, algorithm=algorithm, old_rows=rows_of(base))
+    vocabulary = replace(base, mixed, size=520, old_rows=rows_of(base))
     old, new = Tokenizer.from_str(json.dumps(base)), vocabulary.tokenizer
     for text in [*texts["ru"][:20], "naïve Ω 中文 🙂\n\t <0x41> x", "".join(map(chr, range(1, 256)))]:
         assert new.decode(ids(new, text), skip_special_tokens=False) == old.decode(
@@ -159,7 +158,7 @@ def test_a_replaced_vocabulary_loses_no_text(style, algorithm):
 
 def test_a_replaced_vocabulary_copies_what_both_have_and_composes_the_rest(style):
     base = content_of(style)
-    vocabulary = replace(base, pico.russian(80), size=520, algorithm="bpe", old_rows=rows_of(base))
+    vocabulary = replace(base, pico.russian(80), size=520, old_rows=rows_of(base))
     entries, old = all_entries(vocabulary.content), all_entries(base)
     to_bytes, names = dialect_of(base).to_bytes, {index: entry for entry, index in old.items()}
     assert len(entries) <= 520
@@ -174,7 +173,7 @@ def test_a_replaced_vocabulary_copies_what_both_have_and_composes_the_rest(style
 def test_a_replaced_vocabulary_needs_room_for_bytes_and_service_tokens():
     base = content_of("gpt2")
     with pytest.raises(ValueError, match="250 entries leave no room beside 256 bytes and 3 added tokens"):
-        replace(base, pico.russian(5), size=250, algorithm="bpe", old_rows=rows_of(base))
+        replace(base, pico.russian(5), size=250, old_rows=rows_of(base))
 
 
 @given(st.floats(0.1, 10), st.floats(0.1, 10))
@@ -193,9 +192,16 @@ def test_a_ratio_without_text_is_named():
         list(at_ratios({"ru": ["да"]}, {"ru": 1, "fr": 1}))
 
 
-@pytest.mark.parametrize("family", ["bpe", "unigram"])
-def test_every_word_of_a_donor_becomes_one_token(style, family):
-    donor = replace(content_of("gpt2"), pico.russian(100), size=400, algorithm=family, old_rows=340).content
+def unigram(content: dict) -> dict:
+    """A Unigram with the entries of a byte-level BPE, the first the likeliest."""
+    vocab = content["model"]["vocab"]
+    scores = [[entry, -1 - 0.02 * place] for place, entry in enumerate(sorted(vocab, key=vocab.__getitem__))]
+    return {**content, "model": {"type": "Unigram", "unk_id": None, "vocab": scores}}
+
+
+@pytest.mark.parametrize("make", [dict, unigram], ids=["bpe", "unigram"])
+def test_every_word_of_a_donor_becomes_one_token(style, make):
+    donor = make(replace(content_of("gpt2"), pico.russian(100), size=400, old_rows=340).content)
     base = content_of(style)
     dialect, rules = dialect_of(base, CYRILLIC), Rules(CYRILLIC)
     words = donor_words(donor, dialect, rules, name="donor")
