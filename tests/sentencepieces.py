@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pico
+import torch
 from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM
 
 from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.build import learn, unchanged
@@ -94,3 +96,13 @@ def write_tekken(path: Path, tokenizer: Tokenizer) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), "utf-8")
     return path
+
+
+def write_model(folder: Path, kind: str, *, spare_rows: int = 0) -> Path:
+    """A pico Llama whose tokenizer is a SentencePiece model of that kind."""
+    write_folder(folder, kind)
+    rows = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size() + spare_rows
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(pico.config_of("llama", rows=rows, tied=True))
+    model.save_pretrained(folder)
+    return folder

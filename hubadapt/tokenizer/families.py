@@ -96,6 +96,15 @@ def model_entries(content: dict[str, Any]) -> dict[str, int]:
     return {entry: index for index, (entry, _) in enumerate(vocab)} if isinstance(vocab, list) else dict(vocab)
 
 
+def unknown_entry(content: dict[str, Any]) -> str | None:
+    """The entry that stands for what a vocabulary has no other entry for, if it has one."""
+    model = content["model"]
+    unigram = family_of(content) is Family.UNIGRAM
+    if unigram and model.get("unk_id") is not None:
+        return str(model["vocab"][model["unk_id"]][0])
+    return None if unigram else model.get("unk_token")
+
+
 def all_entries(content: dict[str, Any]) -> dict[str, int]:
     """Entry → id: the model's vocabulary and the tokens added to it."""
     entries = model_entries(content)

@@ -25,6 +25,7 @@ from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.extend import extend
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_merges
+from hubadapt.tokenizer.gates.lossless import loses_no_more
 from hubadapt.tokenizer.learn import Lesson, Merge
 from hubadapt.tokenizer.rules import Rules
 from hubadapt.tokenizer.scripts import letter_pattern
@@ -272,6 +273,23 @@ def test_a_taken_id_is_refused(base):
     content = content_of(base)
     with pytest.raises(ValueError, match="is taken"):
         sentencepieces.learnt(content, pico.russian()).first(content, 5, first_id=3, old_rows=3)
+
+
+@given(
+    st.lists(st.text("ab ", max_size=4), min_size=1, max_size=6),
+    st.lists(st.text("ab", max_size=3), min_size=5, max_size=5),
+)
+def test_a_text_in_which_unknown_tokens_became_known_loses_no_more(parts, known):
+    before = "<unk>".join(parts)
+    after = parts[0] + "".join(word + part for word, part in zip(known, parts[1:], strict=False))
+    assert loses_no_more(before, after, "<unk>")
+    assert loses_no_more(before, before, "<unk>") and loses_no_more(before, before, None)
+    assert loses_no_more(before, after, None) == (before == after)
+
+
+@pytest.mark.parametrize("after", ["", "a", "ba c", "a cb", "axc", "a b x"])
+def test_a_text_that_lost_what_the_base_kept_loses_more(after):
+    assert not loses_no_more("a <unk>b<unk> c", after, "<unk>")
 
 
 @pytest.mark.parametrize("style", ["llama3"])
