@@ -27,9 +27,11 @@ def read_tokenizer_json(folder: Path) -> dict[str, Any]:
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise ModelError(
-            f"{folder} holds no tokenizer.json.", "Write one: AutoTokenizer.from_pretrained(...).save_pretrained(...)"
-        )
+        # Transformers makes a tokenizer of three entries of a .model, without a word.
+        other = [*folder.glob("*.model*"), *folder.glob("tekken.json")]
+        code = f"from hubadapt.tokenizer.sources import write_source; write_source({str(folder)!r})"
+        write = f'python -c "{code}"' if other else "AutoTokenizer.from_pretrained(...).save_pretrained(...)"
+        raise ModelError(f"{folder} holds no tokenizer.json.", f"Write one: {write}")
     return read_tokenizer_file(path)
 
 

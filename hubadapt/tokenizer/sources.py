@@ -11,9 +11,11 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import regex
+from tokenizers import Tokenizer
 
 from hubadapt.errors import ModelError
 from hubadapt.manifest import write_atomic
@@ -24,6 +26,12 @@ from hubadapt.tokenizer.from_sentencepiece import content_of
 from hubadapt.tokenizer.sentencepiece_model import read_model
 
 _SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+# Files of the first format name no special tokens; these are the ones that mistral-common takes for them.
+_FIRST_SPECIAL = (
+    "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]",
+    "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
+)  # fmt: skip
 _PROBES = (
     "The quick brown fox, 3.14159 times!\n\tfor i in range(10):",
     "Ça coûte 12,50 €. Съешь же ещё булок. नमस्ते 🙂",
@@ -42,31 +50,32 @@ def read_source(path: Path) -> dict[str, Any]:
         ModelError: There is no tokenizer, it is damaged, or what was made of it gives other ids.
     """
     file = source_file(path)
-    if file.suffix == ".model":
+    if _is_sentencepiece(file):
         return content_of(read_model(file), str(file))
     if "tekken" in file.name:
         return _read_tekken(file)
     return read_tokenizer_file(file)
 
 
-def write_source(path: Path, folder: Path) -> Path:
+def write_source(source: Path | str, folder: Path | None = None) -> Path:
     """Write a tokenizer folder that transformers can load.
 
     Args:
-        path: As for `read_source`; a folder that holds a `tokenizer.json` is copied with its other tokenizer files.
-        folder: Where to write it, which may be where the source lies.
+        source: As for `read_source`; a folder that holds a `tokenizer.json` is copied with its other tokenizer files.
+        folder: Where to write it; by default where the source lies.
 
     Returns:
-        `folder`.
+        The folder written.
 
     Raises:
         MissingExtraError: As for `read_source`.
         ModelError: As for `read_source`; then nothing is written.
     """
-    content, file = read_source(path), source_file(path)
+    file = source_file(Path(source))
+    content, folder = read_source(file), folder or file.parent
     if file.name == "tokenizer.json" and file.parent.resolve() != folder.resolve():
         copy_tokenizer(file.parent, folder)
-    elif file.suffix == ".model" and file.resolve() != (folder / SENTENCEPIECE_MODEL).resolve():
+    elif _is_sentencepiece(file) and file.resolve() != (folder / SENTENCEPIECE_MODEL).resolve():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / SENTENCEPIECE_MODEL)
     write_atomic(folder / "tokenizer.json", json.dumps(content, ensure_ascii=False) + "\n")
@@ -94,7 +103,7 @@ def source_file(path: Path) -> Path:
             f"there is no tokenizer at {path}.",
             "Name a folder, a tokenizer.json, a SentencePiece .model or a tekken.json.",
         )
-    found = [path / "tokenizer.json", path / SENTENCEPIECE_MODEL, *sorted(path.glob("*.model")), path / "tekken.json"]
+    found = [path / "tokenizer.json", path / SENTENCEPIECE_MODEL, *sorted(path.glob("*.model*")), path / "tekken.json"]
     for file in found:
         if file.is_file():
             return file
@@ -104,13 +113,17 @@ def source_file(path: Path) -> Path:
     )
 
 
+def _is_sentencepiece(file: Path) -> bool:
+    """By name; Mistral numbers its versions as in `tokenizer.model.v3`."""
+    return ".model" in file.name
+
+
 def _read_tekken(path: Path) -> dict[str, Any]:
     """The `tokenizer.json` of a `tekken.json`, made by transformers."""
-    from transformers.integrations.mistral import MistralConverter
-
     try:
-        tokenizer = MistralConverter(str(path)).converted()
-        tekken = json.loads(path.read_text(encoding="utf-8"))
+        special = [{"rank": rank, "token_str": token} for rank, token in enumerate(_FIRST_SPECIAL)]
+        tekken = {"special_tokens": special, **json.loads(path.read_text(encoding="utf-8"))}
+        tokenizer = _converted(tekken)
         same = all(tokenizer.encode(probe).ids == _tekken_ids(tekken, probe) for probe in _PROBES)
     except Exception as error:
         raise ModelError(
@@ -126,10 +139,20 @@ def _read_tekken(path: Path) -> dict[str, Any]:
     return content
 
 
+def _converted(tekken: Mapping[str, Any]) -> Tokenizer:
+    from transformers.integrations.mistral import MistralConverter
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tekken.json"
+        path.write_text(json.dumps(tekken), encoding="utf-8")
+        tokenizer: Tokenizer = MistralConverter(str(path)).converted()
+        return tokenizer
+
+
 def _tekken_ids(tekken: Mapping[str, Any], text: str) -> list[int]:
     """Ids by the rule of tiktoken: of all neighbours join those whose sum has the lowest rank."""
     config = tekken["config"]
-    first = config.get("default_num_special_tokens", len(tekken.get("special_tokens", ())))
+    first = config.get("default_num_special_tokens", len(tekken["special_tokens"]))
     used = tekken["vocab"][: config.get("default_vocab_size", first + len(tekken["vocab"])) - first]
     ranks = {base64.b64decode(entry["token_bytes"]): rank for rank, entry in enumerate(used)}
     ids = []

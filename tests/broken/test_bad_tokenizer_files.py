@@ -82,6 +82,15 @@ def test_a_byte_level_bases_file_of_that_name_is_not_read_and_not_carried_along(
     assert not list(workshop.out.rglob("tokenizer.model"))
 
 
+def test_a_base_with_a_model_alone_is_told_how_to_make_the_other_file(cli, workshop):
+    base = workshop.folder / "base"
+    (base / "tokenizer.json").unlink()
+    problem, hint = cli("check", workshop.recipe).err.splitlines()
+    assert problem == f"{base} holds no tokenizer.json."
+    exec(hint.split('"')[1], {})
+    assert cli("check", workshop.recipe).code == 0
+
+
 def test_a_unigram_base_can_only_be_added_to(cli, tmp_path):
     base = sentencepieces.write_model(tmp_path / "base", "unigram")
     workshop = pico.Workshop.build(tmp_path / "work", base=base)

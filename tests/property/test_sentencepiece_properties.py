@@ -311,3 +311,21 @@ def tekken(style: str, factory: pytest.TempPathFactory) -> Tokenizer:
         path = sentencepieces.write_tekken(factory.mktemp("tekken") / "tekken.json", pico.tokenizer_of(style))
         _TEKKEN[style] = Tokenizer.from_str(json.dumps(read_source(path)))
     return _TEKKEN[style]
+
+
+def test_a_tekken_file_of_the_first_format_has_the_special_tokens_of_then(tmp_path):
+    path = sentencepieces.write_tekken(tmp_path / "tekken.json", pico.tokenizer_of("llama3"))
+    content = json.loads(path.read_text("utf-8"))
+    del content["special_tokens"]
+    content["config"] |= {"default_num_special_tokens": 22, "default_vocab_size": len(content["vocab"]) + 22}
+    path.write_text(json.dumps(content), "utf-8")
+    tokenizer = Tokenizer.from_str(json.dumps(read_source(path)))
+    assert [tokenizer.id_to_token(index) for index in (0, 2, 4, 11, 21)] == [
+        "<unk>", "</s>", "[/INST]", "<pad>", "<SPECIAL_21>",
+    ]  # fmt: skip
+    assert ids(tokenizer, "The river") == [index + 22 for index in ids(pico.tokenizer_of("llama3"), "The river")]
+
+
+def test_versions_of_mistrals_models_are_known_by_their_names(tmp_path):
+    (tmp_path / "tokenizer.model.v3").write_bytes(sentencepieces.trained("bpe"))
+    assert read_source(tmp_path) == read_source(tmp_path / "tokenizer.model.v3")
