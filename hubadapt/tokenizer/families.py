@@ -70,7 +70,7 @@ def require_family(content: dict[str, Any], name: str) -> Family:
         name: What the user calls the tokenizer.
 
     Raises:
-        ModelError: It is of a family that hubadapt cannot change.
+        ModelError: It is of a family that hubadapt cannot change, or gives a token or an id twice.
     """
     family = family_of(content)
     if family is Family.OTHER:
@@ -81,7 +81,22 @@ def require_family(content: dict[str, Any], name: str) -> Family:
             "Choose a base with a byte-level BPE (SmolLM2, Llama-3, Qwen, GPT-NeoX), a SentencePiece BPE with byte "
             "fallback (Llama-2, Mistral, Gemma) or a Unigram (XGLM).",
         )
+    _check_added_tokens(content, name)
     return family
+
+
+def _check_added_tokens(content: dict[str, Any], name: str) -> None:
+    """Stop where vocabulary and added tokens disagree: which of the two ids is used then depends on the reader."""
+    entries = model_entries(content)
+    names = {index: entry for entry, index in entries.items()}
+    for added in content.get("added_tokens", ()):
+        token, index = added["content"], added["id"]
+        if entries.get(token, index) != index or names.get(index, token) != token:
+            other = f"{token!r} the id {entries[token]}" if token in entries else f"the id {index} to {names[index]!r}"
+            raise ModelError(
+                f"the tokenizer of {name} adds the token {token!r} with id {index}, but its vocabulary gives {other}.",
+                "Download or copy the tokenizer again, or correct `added_tokens` in its tokenizer.json.",
+            )
 
 
 def read_merges(content: dict[str, Any]) -> list[tuple[str, str]]:

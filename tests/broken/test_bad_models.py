@@ -230,3 +230,53 @@ def test_problems_of_base_and_sibling_are_named_together(cli, with_sibling, work
     outcome = cli("check", workshop.recipe)
     assert outcome.code == 1
     assert len(outcome.err.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "gives"),
+    [({"id": 339}, "'<|endoftext|>' the id 0"), ({"content": "<|other|>"}, "the id 0 to '<|endoftext|>'")],
+)
+def test_an_added_token_that_its_vocabulary_contradicts_is_refused(refused, workshop, change, gives):
+    path = workshop.folder / "base" / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    entries = [entry for entry in content["model"]["vocab"] if entry != "<|endoftext|>"]
+    content["model"]["vocab"] = {entry: index for index, entry in enumerate(["<|endoftext|>", *entries])}
+    added = {**content["added_tokens"][0], "id": 0} | change
+    path.write_text(json.dumps({**content, "added_tokens": [added]}), "utf-8")
+    refused(
+        f"the tokenizer of ./base adds the token {added['content']!r} with id {added['id']}, "
+        f"but its vocabulary gives {gives}.",
+        "Download or copy the tokenizer again, or correct `added_tokens` in its tokenizer.json.",
+    )
+
+
+def test_a_corpus_too_small_for_the_tokens_asked_says_what_it_can_give(cli, workshop):
+    workshop.stage("tokenizer").update(new_tokens=5000, min_occurrences=3)
+    workshop.write()
+    outcome = cli("run", workshop.recipe)
+    problem, hint = outcome.err.splitlines()[-2:]
+    found = int(hint.split("`")[1].removeprefix("new_tokens: "))
+    assert outcome.code == 1 and 50 < found < 5000
+    assert problem == f"the corpus gives {found:,} new tokens of the 5,000 asked, at 3 occurrences or more."
+    assert hint == f"Set `new_tokens: {found}`, lower `min_occurrences`, or give it more text."
+    assert not (workshop.out / "1-tokenizer" / "tokenizer").exists()
+
+
+def test_a_vocabulary_that_covers_the_text_already_gets_nothing(cli, workshop):
+    workshop.stage("tokenizer").update(min_occurrences=10**6)
+    workshop.write()
+    outcome = cli("run", workshop.recipe)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-2:] == [
+        "the corpus gives 0 new tokens of the 80 asked, at 1000000 occurrences or more.",
+        "The vocabulary covers this text already, or the text is too short: give it more.",
+    ]
+    assert not (workshop.out / "1-tokenizer" / "tokenizer").exists()
+
+
+def test_a_vocabulary_whose_size_is_left_open_needs_something_worth_its_rows(cli, workshop):
+    workshop.stage("tokenizer").update(new_tokens="auto", min_occurrences=10**6)
+    workshop.write()
+    outcome = cli("run", workshop.recipe)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-2].startswith("no number of new tokens is worth their rows: the corpus gives 0, ")
