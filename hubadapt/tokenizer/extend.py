@@ -91,7 +91,8 @@ def _grown(content: dict[str, Any], tokens: Sequence[str], merges: Sequence[Merg
         old = _with_new_splits(old, model["vocab"], frozenset(tokens))
         present = set(old)
         new = _all_splits([pair for pair in new if pair not in present], model["vocab"])
-    model["merges"] = [[left, right] for left, right in [*old, *new]]
+    # A merge that is listed twice has the later place: one of the base would then come after all others.
+    model["merges"] = [[left, right] for left, right in dict.fromkeys([*old, *new])]
     return {**copy.deepcopy({key: value for key, value in content.items() if key != "model"}), "model": model}
 
 

@@ -12,10 +12,12 @@ from trials import STYLES, add_entry, ask, content_of, first_pieces, pin, trial_
 
 from hubadapt.errors import ModelError, SeveralErrors
 from hubadapt.tokenizer.byte_level import byte_to_char
-from hubadapt.tokenizer.families import all_entries
+from hubadapt.tokenizer.extend import extend
+from hubadapt.tokenizer.families import all_entries, read_merges
 from hubadapt.tokenizer.gates import GATES, check_gates, try_gates
 from hubadapt.tokenizer.gates.probes import ENGLISH, OTHER_SCRIPTS, PROTECTED
 from hubadapt.tokenizer.gates.unicode import culprits, faulty_strings, strings_of
+from hubadapt.tokenizer.learn import Merge
 from hubadapt.tokenizer.reduce import reduce
 
 
@@ -290,6 +292,22 @@ def old_merge_gone(content):
 def test_merges_out_of_order_or_missing_fail(style, damage):
     gate = ask("merges", trial_of(style, new=damage))
     assert gate.failed and gate.failures
+
+
+def test_an_old_merge_that_is_learnt_again_keeps_its_place():
+    content = content_of(
+        damage=lambda content: add_entry(content, "q", "z") and add_entry(content, "k", "j") and pin(content)
+    )
+    first_id = max(all_entries(content).values()) + 1
+    vocabulary = extend(content, [Merge("q", "z"), Merge("qz", "kj")], first_id=first_id)
+    assert read_merges(vocabulary.content) == [*read_merges(content), ("qz", "kj")]
+
+
+def test_an_old_merge_that_is_listed_again_fails():
+    def again(content):
+        content["model"]["merges"].append(content["model"]["merges"][0])
+
+    assert ask("merges", trial_of(new=again)).failed
 
 
 def test_a_merge_of_parts_that_are_no_entries_is_not_even_loaded():
