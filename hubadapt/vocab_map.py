@@ -148,27 +148,41 @@ def compose_blocks(vocab_map: VocabMap, table: torch.Tensor, rows: np.ndarray) -
         yield torch.zeros(len(block), table.shape[1]).index_add_(0, target, values)
 
 
-def apply(vocab_map: VocabMap, table: torch.Tensor) -> torch.Tensor:
-    """Make the new table out of the old one.
+def apply_blocks(
+    vocab_map: VocabMap, table: torch.Tensor, learnt: torch.Tensor | None = None
+) -> Iterator[torch.Tensor]:
+    """The new table from the first row on, in blocks of at most 4,096 rows and the dtype of `table`.
 
     Copied rows keep every bit, composed ones are summed in float32 and cast once, fresh ones are zero.
 
     Args:
         vocab_map: The map, V_new × V_old.
         table: Old table, shape (V_old, D), any float dtype.
-
-    Returns:
-        New table, shape (V_new, D), in the dtype of `table`.
+        learnt: Rows to use in place of the composed ones, shape (n_composed, D), in order of id.
 
     Raises:
-        ValueError: The table has another number of rows than the map's old vocabulary.
+        ValueError: The table has another number of rows than the map's old vocabulary, or `learnt` another than it has
+            composed rows.
     """
+    composed = vocab_map.rows_of(Origin.COMPOSED)
     if table.shape[0] != vocab_map.old_size:
         raise ValueError(f"the table has {table.shape[0]} rows, the map expects {vocab_map.old_size}")
-    new = torch.zeros(vocab_map.new_size, table.shape[1], dtype=table.dtype)
-    copied = vocab_map.rows_of(Origin.COPIED)
-    new[torch.from_numpy(copied)] = table[torch.from_numpy(vocab_map.indices[vocab_map.indptr[copied]])]
-    composed = vocab_map.rows_of(Origin.COMPOSED)
-    for start, block in zip(range(0, len(composed), _BLOCK), compose_blocks(vocab_map, table, composed), strict=True):
-        new[torch.from_numpy(composed[start : start + _BLOCK])] = block.to(table.dtype)
-    return new
+    if learnt is not None and len(learnt) != len(composed):
+        raise ValueError(f"{len(learnt)} rows were learnt, the map composes {len(composed)}")
+    for start in range(0, vocab_map.new_size, _BLOCK):
+        ids = np.arange(start, min(start + _BLOCK, vocab_map.new_size))
+        origins = vocab_map.origins[ids]
+        block = torch.zeros(len(ids), table.shape[1], dtype=table.dtype)
+        copied = ids[origins == Origin.COPIED]
+        block[torch.from_numpy(copied - start)] = table[torch.from_numpy(vocab_map.indices[vocab_map.indptr[copied]])]
+        made = ids[origins == Origin.COMPOSED]
+        if len(made):
+            first, last = np.searchsorted(composed, [made[0], made[-1] + 1])
+            rows = next(compose_blocks(vocab_map, table, made)) if learnt is None else learnt[first:last]
+            block[torch.from_numpy(made - start)] = rows.to(table.dtype)
+        yield block
+
+
+def apply(vocab_map: VocabMap, table: torch.Tensor) -> torch.Tensor:
+    """The new table in one piece, shape (V_new, D): see `apply_blocks`."""
+    return torch.cat(list(apply_blocks(vocab_map, table)))

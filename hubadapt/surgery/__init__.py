@@ -1,0 +1,1 @@
+"""Surgery on checkpoints: folders in, folders out; the transformer's body is never loaded."""

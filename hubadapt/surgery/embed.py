@@ -1,0 +1,228 @@
+"""Writes a copy of a model with the tables of a new vocabulary, its new rows initialised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from hubadapt.checkpoint import NewTensor, Tables, find_tables, load_config, read_tensor, require_finite, write_with_tables
+from hubadapt.embeddings import Donor, Givens, Initialisation, Rows, find_initialisation
+from hubadapt.errors import ModelError, RecipeError
+from hubadapt.model import copy_tokenizer, load_model
+from hubadapt.portable import make_portable
+from hubadapt.tokenizer.dialects import dialect_of
+from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
+from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
+
+NEW_ROWS_NAME = "new_rows.json"
+
+
+@dataclass(frozen=True)
+class Start:
+    """How new rows begin.
+
+    Attributes:
+        method: Initialisation of the input table, and of the head where it is tied.
+        head_method: That of an untied head; `method` by default.
+        donor: Folder of a donor model, for methods that need one.
+        texts: Target-language texts, for methods that need some.
+        seed: Where randomness starts.
+        body: Whether files without a table are copied, or hard-linked.
+    """
+
+    method: str = "scaled"
+    head_method: str | None = None
+    donor: Path | None = None
+    texts: Sequence[str] = ()
+    seed: int = 0
+    body: Literal["copy", "link"] = "copy"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What surgery did to one table.
+
+    Attributes:
+        method: The initialisation, settings included.
+        old_norm: Mean norm of the old rows.
+        mean_norms: Norm of each new row as the plain mean of its pieces, shape (n_composed,).
+        norms: Norm of each new row as it was written, shape (n_composed,).
+    """
+
+    method: str
+    old_norm: float
+    mean_norms: np.ndarray = field(repr=False)
+    norms: np.ndarray = field(repr=False)
+
+
+def embed(
+    base: Path,
+    tokenizer: Path,
+    target: Path,
+    start: Start,
+    *,
+    advance: Callable[[int], object] = lambda _: None,
+) -> dict[str, Embedded]:
+    """Write `base` to `target` with the vocabulary of `tokenizer`: old rows bit for bit, new rows initialised.
+
+    The body is copied file by file; of the tables a few thousand rows are in memory at a time. Beside the model lies
+    `new_rows.json`: for each new token its pieces, and for each table the method and the row's norm before and after.
+
+    Args:
+        base: Checkpoint folder.
+        tokenizer: Folder with a tokenizer and its `vocab_map.safetensors`.
+        target: Folder to make; replaced if it exists.
+        start: How new rows begin.
+        advance: Called with the number of bytes just written.
+
+    Raises:
+        ModelError: The base is damaged, its tables are quantised or hold NaN or infinity, or map and tables disagree.
+        RecipeError: A method is not known, or lacks what it needs.
+    """
+    pieces = VocabMap.load(tokenizer / VOCAB_MAP_NAME)
+    tables = find_tables(load_config(base))
+    methods = chosen_methods(start, tables)
+    made: dict[str, NewTensor] = {}
+    report: dict[str, Embedded] = {}
+    for name, method in methods.items():
+        givens = _givens(base, tokenizer, name, tables, pieces, start)
+        rows = method(givens)
+        made[name] = _new_table(givens, rows)
+        report[name] = _report(givens, method, rows)
+    write_with_tables(
+        base,
+        target,
+        made,
+        config_changes={"vocab_size": pieces.new_size},
+        moved_ids=pieces.moved_ids(),
+        body=start.body,
+        advance=advance,
+    )
+    copy_tokenizer(tokenizer, target)
+    make_portable(target)
+    _write_new_rows(base, target, pieces, report)
+    return report
+
+
+def chosen_methods(start: Start, tables: Tables) -> dict[str, Initialisation]:
+    """The initialisation of each table by its name.
+
+    Raises:
+        RecipeError: A method is not known, or lacks what it needs.
+    """
+    names = (start.method, start.head_method or start.method)
+    methods = dict(zip(tables.names, map(find_initialisation, names), strict=False))
+    for method in methods.values():
+        for need in method.needs:
+            if not getattr(start, need):
+                raise RecipeError(f"the initialisation {method.name} needs {need}, but none is given.", _HINTS[need])
+    return methods
+
+
+_HINTS = {
+    "donor": "Name a model that has tokens in common with both vocabularies: `donor: FOLDER`.",
+    "texts": "Give it target-language text: a stage corpus in the recipe, or --text FILE.",
+}
+
+
+def _givens(base: Path, tokenizer: Path, name: str, tables: Tables, pieces: VocabMap, start: Start) -> Givens:
+    table = read_tensor(base, name)
+    require_finite(base, name, table)
+    if len(table) != pieces.old_size:
+        raise ModelError(
+            f"{name} of {base} has {len(table)} rows, the vocabulary map of {tokenizer} expects {pieces.old_size}.",
+            "Use the model that the vocabulary was made for.",
+        )
+    return Givens(
+        pieces=pieces,
+        table=table,
+        role="tied" if tables.head is None else "head" if name == tables.head else "input",
+        spellings=_spellings(base, pieces.old_size),
+        seed=start.seed,
+        donor=None if start.donor is None else _donor(start.donor, tokenizer, name == tables.head, pieces.new_size),
+        texts=start.texts,
+        encoders=_encoders(base, tokenizer) if start.texts else None,
+        model=partial(load_model, base),
+    )
+
+
+def _encoders(base: Path, tokenizer: Path) -> tuple[Any, Any]:
+    from tokenizers import Tokenizer
+
+    old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (base, tokenizer))
+    return old, new
+
+
+def _spellings(folder: Path, size: int) -> list[bytes]:
+    content = read_tokenizer_json(folder)
+    dialect = dialect_of(content)
+    special = {token["id"] for token in content.get("added_tokens", ())}
+    spellings = [b""] * size
+    for entry, index in all_entries(content).items():
+        if index not in special and dialect.to_text(entry) is not None:
+            spellings[index] = dialect.to_bytes(entry)
+    return spellings
+
+
+def _donor(folder: Path, tokenizer: Path, head: bool, new_size: int) -> Donor:
+    tables = find_tables(load_config(folder))
+    ids = np.full(new_size, -1)
+    known = all_entries(read_tokenizer_json(folder))
+    for entry, index in all_entries(read_tokenizer_json(tokenizer)).items():
+        ids[index] = known.get(entry, -1)
+    return Donor(read_tensor(folder, tables.head if head and tables.head else tables.embedding), ids.tolist())
+
+
+def _new_table(givens: Givens, rows: Rows) -> NewTensor:
+    return NewTensor(
+        (givens.pieces.new_size, givens.table.shape[1]), givens.table.dtype, partial(_blocks, givens, rows)
+    )
+
+
+def _blocks(givens: Givens, rows: Rows) -> Iterator[torch.Tensor]:
+    if isinstance(rows, VocabMap):
+        return apply_blocks(rows, givens.table)
+    return apply_blocks(givens.pieces, givens.table, learnt=rows)
+
+
+def _report(givens: Givens, method: Initialisation, rows: Rows) -> Embedded:
+    new = givens.pieces.rows_of(Origin.COMPOSED)
+    written = compose_blocks(rows, givens.table, new) if isinstance(rows, VocabMap) else [rows]
+    old = givens.table.split(4096)
+    return Embedded(
+        str(method),
+        float(torch.cat([block.float().norm(dim=1) for block in old]).mean()),
+        _norms(compose_blocks(givens.pieces, givens.table, new)),
+        _norms(written),
+    )
+
+
+def _norms(blocks: Iterator[torch.Tensor] | list[torch.Tensor]) -> np.ndarray:
+    norms: np.ndarray = torch.cat([torch.zeros(0), *(block.float().norm(dim=1) for block in blocks)]).numpy()
+    return norms
+
+
+def _write_new_rows(base: Path, target: Path, pieces: VocabMap, report: dict[str, Embedded]) -> None:
+    old = {index: entry for entry, index in all_entries(read_tokenizer_json(base)).items()}
+    new = {index: entry for entry, index in all_entries(read_tokenizer_json(target)).items()}
+    with (target / NEW_ROWS_NAME).open("w", encoding="utf-8") as file:
+        file.write('{"methods": ' + json.dumps({name: table.method for name, table in report.items()}) + ', "rows": [')
+        for at, row in enumerate(pieces.rows_of(Origin.COMPOSED)):
+            record = {
+                "id": int(row),
+                "token": new.get(int(row)),
+                "pieces": [old.get(int(i)) for i in pieces.indices[pieces.indptr[row] : pieces.indptr[row + 1]]],
+                "norms": {
+                    name: [round(float(table.mean_norms[at]), 4), round(float(table.norms[at]), 4)]
+                    for name, table in report.items()
+                },
+            }
+            file.write(("," if at else "") + "\n" + json.dumps(record, ensure_ascii=False))
+        file.write("\n]}\n")
