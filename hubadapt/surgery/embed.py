@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -166,8 +167,9 @@ def _spellings(folder: Path, size: int) -> list[bytes]:
     special = {token["id"] for token in content.get("added_tokens", ())}
     spellings = [b""] * size
     for entry, index in all_entries(content).items():
-        if index not in special and dialect.to_text(entry) is not None:
-            spellings[index] = dialect.to_bytes(entry)
+        if index not in special:
+            with suppress(KeyError):
+                spellings[index] = dialect.to_bytes(entry)
     return spellings
 
 
