@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from hubadapt.checkpoint import find_tables, load_config, read_tensor, write_with_tables
+from hubadapt.checkpoint import NewTensor, find_tables, load_config, read_tensor, write_with_tables
 from hubadapt.corpus.dataset import read_split
 from hubadapt.model import copy_tokenizer, load_model, load_tokenizer
 from hubadapt.portable import make_portable
@@ -95,6 +95,7 @@ def _write(source: Path, folder: Path, learner: Any, first_new: int) -> None:
     tables = {name: read_tensor(source, name) for name in names}
     for table, rows in zip(tables.values(), learner.trained_rows(), strict=True):
         table[first_new:] = rows.to(table.dtype)
-    write_with_tables(source, folder, tables, config_changes={})
+    made = {name: NewTensor.of(table) for name, table in tables.items()}
+    write_with_tables(source, folder, made, config_changes={})
     copy_tokenizer(source, folder)
     make_portable(folder)

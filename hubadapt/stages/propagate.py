@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from hubadapt.checkpoint import Tables, find_tables, load_config, read_tensor, write_with_tables
+from hubadapt.checkpoint import NewTensor, Tables, find_tables, load_config, read_tensor, write_with_tables
 from hubadapt.errors import ModelError, RecipeError, UserError
 from hubadapt.model import copy_tokenizer
 from hubadapt.portable import TOKENIZER_CONFIG, make_portable, move_added_tokens
@@ -88,7 +88,7 @@ def _propagate(context: StageContext, sibling: Path, target: Path, ridge: float)
     write_with_tables(
         sibling,
         target,
-        {name: result.table for name, result in results.items()},
+        {name: NewTensor.of(result.table) for name, result in results.items()},
         config_changes={"vocab_size": pieces.new_size},
         moved_ids=pieces.moved_ids(),
     )

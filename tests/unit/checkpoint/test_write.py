@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hubadapt.checkpoint import find_tables, load_config, read_tensor, shard_map, write_with_tables
+from hubadapt.checkpoint import NewTensor, find_tables, load_config, read_tensor, shard_map, write_with_tables
 from hubadapt.errors import ModelError
 from hubadapt.model import load_model
 
@@ -52,7 +52,7 @@ def test_a_written_copy_differs_in_the_given_tables_alone(request, tmp_path, lay
     source, target = request.getfixturevalue(layout), tmp_path / "target"
     name = "model.embed_tokens.weight"
     table = torch.full((400, 32), 2.0)
-    write_with_tables(source, target, {name: table}, config_changes={"vocab_size": 400})
+    write_with_tables(source, target, {name: NewTensor.of(table)}, config_changes={"vocab_size": 400})
     assert shard_map(target).keys() == shard_map(source).keys()
     for other in shard_map(source):
         expected = table if other == name else read_tensor(source, other)
@@ -69,7 +69,7 @@ def test_a_written_copy_differs_in_the_given_tables_alone(request, tmp_path, lay
 
 def test_writing_twice_gives_the_same_bytes(base, tmp_path):
     for name in ("a", "b"):
-        write_with_tables(base, tmp_path / name, {"model.norm.weight": torch.ones(32)}, config_changes={})
+        write_with_tables(base, tmp_path / name, {"model.norm.weight": NewTensor.of(torch.ones(32))}, config_changes={})
     assert pico.listing(tmp_path / "a") == pico.listing(tmp_path / "b")
 
 
@@ -81,19 +81,19 @@ def test_a_crash_while_writing_leaves_the_old_folder_whole(base, tmp_path, monke
     def crash(*arguments: object, **options: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("hubadapt.checkpoint.save_file", crash)
+    monkeypatch.setattr("hubadapt.checkpoint.write.save_file", crash)
     with pytest.raises(OSError, match="disk full"):
-        write_with_tables(base, target, {"model.norm.weight": torch.ones(32)}, config_changes={})
+        write_with_tables(base, target, {"model.norm.weight": NewTensor.of(torch.ones(32))}, config_changes={})
     assert pico.listing(target) == before
     monkeypatch.undo()
-    write_with_tables(base, target, {"model.norm.weight": torch.zeros(32)}, config_changes={})
+    write_with_tables(base, target, {"model.norm.weight": NewTensor.of(torch.zeros(32))}, config_changes={})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["target"]
 
 
 def test_a_tensor_that_is_not_there_is_named(base, tmp_path):
     for act in (
         lambda: read_tensor(base, "nothing"),
-        lambda: write_with_tables(base, tmp_path / "x", {"nothing": torch.zeros(1)}, config_changes={}),
+        lambda: write_with_tables(base, tmp_path / "x", {"nothing": NewTensor.of(torch.zeros(1))}, config_changes={}),
     ):
         with pytest.raises(ModelError, match="has no tensor nothing"):
             act()

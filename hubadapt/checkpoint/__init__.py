@@ -1,0 +1,25 @@
+"""Safetensors checkpoints on disk: find and read the embedding tables, write a copy with other tables.
+
+The transformer's body is never loaded as a model; its bytes go from file to file.
+"""
+
+from hubadapt.checkpoint.checks import require_finite
+from hubadapt.checkpoint.gguf import from_gguf
+from hubadapt.checkpoint.shards import read_tensor, shard_map
+from hubadapt.checkpoint.tables import Tables, find_tables, load_config
+from hubadapt.checkpoint.whole import require_empty
+from hubadapt.checkpoint.write import NewTensor, Written, write_with_tables
+
+__all__ = [
+    "NewTensor",
+    "Tables",
+    "Written",
+    "find_tables",
+    "from_gguf",
+    "load_config",
+    "read_tensor",
+    "require_empty",
+    "require_finite",
+    "shard_map",
+    "write_with_tables",
+]
