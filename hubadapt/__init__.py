@@ -21,6 +21,7 @@ _PUBLIC = {
     "prepare": "hubadapt.hub.publish",
     "publish": "hubadapt.hub.publish",
     "bits_per_byte": "hubadapt.evaluation.bits_per_byte",
+    "embed": "hubadapt.surgery.embed",
     "solve_propagation": "hubadapt.propagation.solve",
     "propagate_table": "hubadapt.propagation.apply",
     "RowTraining": "hubadapt.training.rows",

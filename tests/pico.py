@@ -227,6 +227,55 @@ def write_sibling(base: Path, folder: Path, *, noise: float = 0.02, seed: int = 
     return folder
 
 
+def write_extended(base: Path, folder: Path, *, new_tokens: int) -> Path:
+    """A tokenizer folder of the base's vocabulary and Russian merges, with its vocabulary map."""
+    from hubadapt.checkpoint import load_config
+    from hubadapt.model import copy_tokenizer
+    from hubadapt.tokenizer.build import added, learn, unchanged
+    from hubadapt.tokenizer.count import count_words
+    from hubadapt.tokenizer.dialects import dialect_of
+    from hubadapt.tokenizer.families import read_tokenizer_json
+    from hubadapt.tokenizer.learn import Lesson
+    from hubadapt.vocab_map import VOCAB_MAP_NAME
+
+    content, rows = read_tokenizer_json(base), load_config(base).get_text_config().vocab_size
+    start = unchanged(content, rows)
+    words = count_words(russian(), dialect_of(content, ("Cyrillic",)), ("Cyrillic",))
+    grown = added(
+        start,
+        learn(start, words, Lesson(new_tokens, 2, allow=lambda entry: True)),
+        new_tokens=new_tokens,
+        first_id=rows,
+    )
+    copy_tokenizer(base, folder)
+    (folder / "tokenizer.json").write_text(json.dumps(grown.content), "utf-8")
+    grown.vocab_map().save(folder / VOCAB_MAP_NAME)
+    return folder
+
+
+def without(folder: Path, copy: Path, name: str) -> Path:
+    """A copy of a folder without one of its files."""
+    shutil.copytree(folder, copy)
+    (copy / name).unlink()
+    return copy
+
+
+def poisoned(base: Path, copy: Path, *, row: int) -> Path:
+    """A copy of a model whose input table has NaN in one row."""
+    shutil.copytree(base, copy)
+    model = load(copy)
+    model.get_input_embeddings().weight.data[row] = float("nan")
+    for weights in [*copy.glob("*.safetensors"), *copy.glob("*.index.json")]:
+        weights.unlink()
+    model.save_pretrained(copy)
+    return copy
+
+
+def load(folder: Path) -> Any:
+    """The model of a folder, in the dtype it lies there."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+
+
 SMALL_STAGES: dict[str, dict[str, Any]] = {
     "corpus": {
         "sources": [

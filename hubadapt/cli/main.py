@@ -12,6 +12,7 @@ from hubadapt.cli.card import card
 from hubadapt.cli.check import check
 from hubadapt.cli.compare import compare
 from hubadapt.cli.demo import demo
+from hubadapt.cli.embed import embed
 from hubadapt.cli.hub import hub
 from hubadapt.cli.measure import measure
 from hubadapt.cli.new import new
@@ -45,7 +46,7 @@ def cli() -> None:
     """Give an open language model another language's vocabulary, carry it into every tune, publish it on the Hub."""
 
 
-for command in (measure, new, check, run, card, push, verify, compare, stages, hub, demo):
+for command in (measure, new, check, run, card, push, verify, compare, embed, stages, hub, demo):
     cli.add_command(command)
 
 

@@ -13,11 +13,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from hubadapt.checkpoint import NewTensor, Tables, find_tables, load_config, read_tensor, require_finite, write_with_tables
+from hubadapt.checkpoint import (
+    NewTensor,
+    Tables,
+    find_tables,
+    load_config,
+    read_tensor,
+    require_finite,
+    write_with_tables,
+)
 from hubadapt.embeddings import Donor, Givens, Initialisation, Rows, find_initialisation
 from hubadapt.errors import ModelError, RecipeError
 from hubadapt.model import copy_tokenizer, load_model
 from hubadapt.portable import make_portable
+from hubadapt.tokenizer.between import map_between
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
@@ -78,7 +87,8 @@ def embed(
 
     Args:
         base: Checkpoint folder.
-        tokenizer: Folder with a tokenizer and its `vocab_map.safetensors`.
+        tokenizer: Folder with a tokenizer; where it holds no `vocab_map.safetensors`, the map is made of the two
+            tokenizers' entries.
         target: Folder to make; replaced if it exists.
         start: How new rows begin.
         advance: Called with the number of bytes just written.
@@ -87,8 +97,8 @@ def embed(
         ModelError: The base is damaged, its tables are quantised or hold NaN or infinity, or map and tables disagree.
         RecipeError: A method is not known, or lacks what it needs.
     """
-    pieces = VocabMap.load(tokenizer / VOCAB_MAP_NAME)
     tables = find_tables(load_config(base))
+    pieces = _vocab_map(base, tokenizer, tables)
     methods = chosen_methods(start, tables)
     made: dict[str, NewTensor] = {}
     report: dict[str, Embedded] = {}
@@ -110,6 +120,13 @@ def embed(
     make_portable(target)
     _write_new_rows(base, target, pieces, report)
     return report
+
+
+def _vocab_map(base: Path, tokenizer: Path, tables: Tables) -> VocabMap:
+    if (tokenizer / VOCAB_MAP_NAME).is_file():
+        return VocabMap.load(tokenizer / VOCAB_MAP_NAME)
+    old, new = read_tokenizer_json(base), read_tokenizer_json(tokenizer)
+    return map_between(old, new, old_rows=len(read_tensor(base, tables.embedding)))
 
 
 def chosen_methods(start: Start, tables: Tables) -> dict[str, Initialisation]:

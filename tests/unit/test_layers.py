@@ -28,7 +28,7 @@ LAYERS = (
         "token_ids",
     ),
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
-    ("corpus", "generation", "training", "evaluation", "compare"),
+    ("corpus", "generation", "training", "evaluation", "surgery", "compare"),
     ("stages", "integrations"),
     ("recipe", "outlook", "headroom", "runner", "starter", "verify"),
     ("cli", "demo"),

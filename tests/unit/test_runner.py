@@ -45,7 +45,7 @@ def test_the_manifest_of_a_run_that_did_nothing_names_the_machine_that_did_the_w
     [
         ("corpus", {"held_out": 0.3}, ["corpus", "tokenizer", "embed"]),
         ("tokenizer", {"new_tokens": 20}, ["tokenizer", "embed"]),
-        ("embed", {"method": "mean-normed"}, ["embed"]),
+        ("embed", {"method": "calibrated"}, ["embed"]),
     ],
 )
 def test_a_changed_parameter_reruns_its_stage_and_those_after_it(run, kind, change, expected):
@@ -57,7 +57,7 @@ def test_a_changed_parameter_reruns_its_stage_and_those_after_it(run, kind, chan
 
 
 def test_a_parameter_spelt_out_at_its_default_changes_nothing(run):
-    run.stage("embed")["method"] = "mean"
+    run.stage("embed")["method"] = "scaled"
     run.write()
     run.run()
     assert run.ran() == []
@@ -146,7 +146,7 @@ def test_a_failing_stage_keeps_what_was_finished(run, monkeypatch):
 def test_a_stage_starts_in_an_empty_folder_unless_the_same_work_was_interrupted_there(run):
     stray = run.out / "2-embed" / "stray"
     stray.write_text("from other work")
-    run.stage("embed")["scale"] = 0.5
+    run.stage("embed")["method"] = "mean"
     run.write()
     run.run()
     assert not stray.exists()
@@ -154,7 +154,7 @@ def test_a_stage_starts_in_an_empty_folder_unless_the_same_work_was_interrupted_
 
 def test_a_record_holds_the_whole_configuration_and_every_input(run):
     record: StageRecord = run.manifest.stages[2]
-    assert record.params == {"method": "mean", "head_method": None, "scale": 0.9}
+    assert record.params == {"method": "scaled", "head_method": None, "donor": None, "seed": 0}
     assert set(record.inputs) == {"base", "corpus", "tokenizer"}
     assert record.inputs["base"] == run.manifest.base.revision
 
