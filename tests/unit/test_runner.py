@@ -134,7 +134,7 @@ def test_a_failing_stage_keeps_what_was_finished(run, monkeypatch):
 
     run.stage("tokenizer")["new_tokens"] = 10
     run.write()
-    monkeypatch.setattr("hubadapt.stages.embed.write_with_tables", fail)
+    monkeypatch.setattr("hubadapt.surgery.embed.write_with_tables", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         run.run()
     assert [record.kind for record in run.manifest.stages] == STAGES[:2]

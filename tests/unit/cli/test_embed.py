@@ -6,6 +6,7 @@ import shutil
 
 import pico
 import pytest
+import torch
 
 from hubadapt.embeddings import initialisations
 
@@ -41,7 +42,7 @@ def test_it_writes_a_model_that_loads_with_the_new_tokenizer(embed, place, tmp_p
     assert "40 new rows by mean, mean norm" in lines[1]
     assert lines[-1] == f"Wrote {tmp_path / 'out'}."
     model = pico.load(tmp_path / "out")
-    assert model.generate(max_new_tokens=2).shape[1] > 1
+    assert model.generate(torch.tensor([[400]]), max_new_tokens=2, min_new_tokens=2).shape[1] == 3
     assert not [path for path in tmp_path.iterdir() if path.name != "out"]
 
 
@@ -58,7 +59,7 @@ def test_it_lists_every_method_with_its_settings(embed):
     ("arguments", "problem", "hint"),
     [
         (("base", "--out", "full"), "full exists and is not empty.", "Name another folder, or delete this one first."),
-        (("nowhere/", "--out", "o"), "the model folder nowhere/ does not exist.", None),
+        (("./nowhere", "--out", "o"), "the model folder ./nowhere does not exist.", None),
         (("base", "--out", "o", "--method", "fast"), "there is no initialisation 'fast'.", None),
         (
             ("base", "--out", "o", "--method", "omp"),
@@ -70,9 +71,6 @@ def test_it_lists_every_method_with_its_settings(embed):
 )
 def test_what_cannot_be_done_is_refused_in_two_lines_and_nothing_is_written(embed, place, arguments, problem, hint):
     before = pico.listing(place)
-    if "omp" in arguments and "omp" not in initialisations():
-        arguments = arguments[:-1] + ("fast",)
-        problem = "there is no initialisation 'fast'."
     outcome = embed(*arguments, "--tokenizer", "tokenizer")
     assert (outcome.code, outcome.out) == (1, "")
     said = outcome.err.splitlines()[-2:]

@@ -100,7 +100,7 @@ def test_a_method_that_does_not_exist_is_refused_and_nothing_is_written(model, t
 
 def test_a_map_of_another_model_is_refused(model, tmp_path):
     other = pico.write_model(tmp_path / "other", spare_rows=9)
-    with pytest.raises(ModelError, match="rows, the vocabulary map of .* expects"):
+    with pytest.raises(ModelError, match=r"rows, the vocabulary map of .* expects"):
         embed(other, model / "tokenizer", tmp_path / "out", Start())
     assert not (tmp_path / "out").exists()
 
