@@ -3,12 +3,13 @@
 The transformer's body is never loaded as a model; its bytes go from file to file.
 """
 
-from hubadapt.checkpoint.checks import require_finite
+from hubadapt.checkpoint.checks import read_tensor, require_finite
 from hubadapt.checkpoint.gguf import from_gguf
-from hubadapt.checkpoint.shards import read_tensor, shard_map
+from hubadapt.checkpoint.new_tensor import NewTensor
+from hubadapt.checkpoint.shards import shard_map
 from hubadapt.checkpoint.tables import Tables, find_tables, load_config
 from hubadapt.checkpoint.whole import require_empty
-from hubadapt.checkpoint.write import NewTensor, Written, write_with_tables
+from hubadapt.checkpoint.write import Written, write_with_tables
 
 __all__ = [
     "NewTensor",

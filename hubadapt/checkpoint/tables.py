@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,12 @@ class Tables:
     Attributes:
         embedding: The input table, shape (V, D).
         head: The output table, shape (V, D), or None where it is tied to the input table.
+        tied_head: Where it is tied: the tensor under which some files hold it a second time.
     """
 
     embedding: str
     head: str | None
+    tied_head: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,20 +70,43 @@ def find_tables(config: PretrainedConfig) -> Tables:
 
     Args:
         config: As `load_config` gives it.
+
+    Raises:
+        ModelError: Other tensors, such as a bias of the head, have an entry for each token too.
     """
+    model = meta_model(config)
+    names = {id(module): name for name, module in model.named_modules()}
+    inside = [names[id(module)] + ".weight" for module in (model.get_input_embeddings(), model.get_output_embeddings())]
+    embedding, head = (name_on_disk(model, name) for name in inside)
+    for other in _sized_by_vocabulary(model, config):
+        if other not in inside:
+            raise ModelError(
+                f"{name_on_disk(model, other)} has an entry for each token beside the tables; such a head cannot grow.",
+                "Choose a model whose head has no bias.",
+            )
+    if config.get_text_config().tie_word_embeddings:
+        return Tables(embedding, None, head)
+    return Tables(embedding, head)
+
+
+def meta_model(config: PretrainedConfig) -> Any:
+    """The model without weights."""
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    names = {id(module): name for name, module in model.named_modules()}
-    embedding = _name_on_disk(model, names[id(model.get_input_embeddings())] + ".weight")
-    head = _name_on_disk(model, names[id(model.get_output_embeddings())] + ".weight")
-    return Tables(embedding, None if config.get_text_config().tie_word_embeddings else head)
+        return AutoModelForCausalLM.from_config(config)
 
 
-def _name_on_disk(model: Any, name: str) -> str:
+def name_on_disk(model: Any, name: str) -> str:
     """What transformers calls a tensor in files: GPT-NeoX's `lm_head.weight`, for one, is `embed_out.weight` there."""
     from transformers.core_model_loading import revert_weight_conversion
 
     (written,) = revert_weight_conversion(model, {name: torch.empty(0)})
     return str(written)
+
+
+def _sized_by_vocabulary(model: Any, config: PretrainedConfig) -> list[str]:
+    larger = copy.deepcopy(config)
+    larger.get_text_config().vocab_size += 1
+    shapes = {name: parameter.shape for name, parameter in meta_model(larger).named_parameters()}
+    return [name for name, parameter in model.named_parameters() if parameter.shape != shapes[name]]

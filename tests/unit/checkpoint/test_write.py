@@ -50,12 +50,12 @@ def test_several_files_read_as_one(sharded):
 @pytest.mark.parametrize("layout", ["base", "sharded"])
 def test_a_written_copy_differs_in_the_given_tables_alone(request, tmp_path, layout):
     source, target = request.getfixturevalue(layout), tmp_path / "target"
-    name = "model.embed_tokens.weight"
-    table = torch.full((400, 32), 2.0)
-    write_with_tables(source, target, {name: NewTensor.of(table)}, config_changes={"vocab_size": 400})
+    tables = {name: torch.full((400, 32), 2.0) for name in find_tables(load_config(source)).names}
+    new = {name: NewTensor.of(table) for name, table in tables.items()}
+    write_with_tables(source, target, new, config_changes={"vocab_size": 400})
     assert shard_map(target).keys() == shard_map(source).keys()
     for other in shard_map(source):
-        expected = table if other == name else read_tensor(source, other)
+        expected = tables[other] if other in tables else read_tensor(source, other)
         assert torch.equal(read_tensor(target, other), expected)
     before, after = (json.loads((folder / "config.json").read_text()) for folder in (source, target))
     assert after == before | {"vocab_size": 400}
@@ -81,7 +81,7 @@ def test_a_crash_while_writing_leaves_the_old_folder_whole(base, tmp_path, monke
     def crash(*arguments: object, **options: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("hubadapt.checkpoint.write.save_file", crash)
+    monkeypatch.setattr("hubadapt.checkpoint.write.write_shard", crash)
     with pytest.raises(OSError, match="disk full"):
         write_with_tables(base, target, {"model.norm.weight": NewTensor.of(torch.ones(32))}, config_changes={})
     assert pico.listing(target) == before
