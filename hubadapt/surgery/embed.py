@@ -22,6 +22,7 @@ from hubadapt.checkpoint import (
     require_finite,
     write_with_tables,
 )
+from hubadapt.checkpoint.whole import whole_folder
 from hubadapt.embeddings import Donor, Givens, Initialisation, Rows, find_initialisation
 from hubadapt.errors import ModelError, RecipeError
 from hubadapt.model import copy_tokenizer, load_model
@@ -97,6 +98,7 @@ def embed(
         ModelError: The base is damaged, its tables are quantised or hold NaN or infinity, or map and tables disagree.
         RecipeError: A method is not known, or lacks what it needs.
     """
+    read_tokenizer_json(tokenizer)
     tables = find_tables(load_config(base))
     pieces = _vocab_map(base, tokenizer, tables)
     methods = chosen_methods(start, tables)
@@ -107,18 +109,19 @@ def embed(
         rows = method(givens)
         made[name] = _new_table(givens, rows)
         report[name] = _report(givens, method, rows)
-    write_with_tables(
-        base,
-        target,
-        made,
-        config_changes={"vocab_size": pieces.new_size},
-        moved_ids=pieces.moved_ids(),
-        body=start.body,
-        advance=advance,
-    )
-    copy_tokenizer(tokenizer, target)
-    make_portable(target)
-    _write_new_rows(base, target, pieces, report)
+    with whole_folder(target) as folder:
+        write_with_tables(
+            base,
+            folder,
+            made,
+            config_changes={"vocab_size": pieces.new_size},
+            moved_ids=pieces.moved_ids(),
+            body=start.body,
+            advance=advance,
+        )
+        copy_tokenizer(tokenizer, folder)
+        make_portable(folder)
+        _write_new_rows(base, folder, pieces, report)
     return report
 
 

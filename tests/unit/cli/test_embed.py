@@ -42,7 +42,9 @@ def test_it_writes_a_model_that_loads_with_the_new_tokenizer(embed, place, tmp_p
     assert "40 new rows by mean, mean norm" in lines[1]
     assert lines[-1] == f"Wrote {tmp_path / 'out'}."
     model = pico.load(tmp_path / "out")
-    assert model.generate(torch.tensor([[400]]), max_new_tokens=2, min_new_tokens=2).shape[1] == 3
+    assert (
+        model.generate(torch.tensor([[model.config.vocab_size - 1]]), max_new_tokens=2, min_new_tokens=2).shape[1] == 3
+    )
     assert not [path for path in tmp_path.iterdir() if path.name != "out"]
 
 
