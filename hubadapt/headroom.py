@@ -12,8 +12,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from hubadapt.corpus.sample import MOST_CHARACTERS, MOST_TEXTS, Sample, read_sample, read_texts
-from hubadapt.corpus.split import first_passage, pick_evenly
+from hubadapt.corpus.sample import Sample, passages, read_sample, read_texts
 from hubadapt.errors import CorpusError, ModelError, UserError
 from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.build import learn, unchanged, usual_occurrences
@@ -165,8 +164,7 @@ def _scripts(language: str) -> tuple[str, ...]:
 def _english(samples: Sequence[Sample], corpora: Sequence[Path]) -> list[str]:
     """English text that new tokens of other languages in the Latin script must leave as it is."""
     measured = [text for sample in samples if sample.language == "en" for text in sample.measured]
-    more = pick_evenly(list(read_texts("en", _LATIN, corpora)), MOST_TEXTS)
-    return measured + [first_passage(text, MOST_CHARACTERS) for text in more]
+    return measured + passages(list(read_texts("en", _LATIN, corpora)))
 
 
 def _measure(sample: Sample, setting: _Setting) -> LanguageReport:

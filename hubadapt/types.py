@@ -52,7 +52,7 @@ class Artifact(Noun):
 
     Attributes:
         name: Unique in the run; becomes part of the repository's name on the Hub.
-        kind: What the folder holds; `model` and `dataset` folders are published.
+        kind: What the folder holds; `model` and `dataset` folders are published, `report` ones with every model.
         folder: Path relative to the run folder, with forward slashes.
         of: The source model it is a form of: `base` or a sibling's name; empty where that makes no sense.
         files: Every file of the folder, in order of path.

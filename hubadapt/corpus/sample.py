@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubadapt.corpus.documents import read_documents
-from hubadapt.corpus.split import first_passage, text_hash
+from hubadapt.corpus.split import first_passage, pick_evenly, text_hash
 from hubadapt.errors import CorpusError
 from hubadapt.tokenizer.scripts import letter_pattern
 
@@ -62,6 +62,11 @@ def read_sample(
     measured = [first_passage(text, MOST_CHARACTERS) for text in ranked[:count]]
     learnt = [text for text in corpus if text not in found] if corpora else ranked[count:] if divided else []
     return Sample(language, scripts, measured, learnt)
+
+
+def passages(texts: Sequence[str], *, characters: int = MOST_CHARACTERS) -> list[str]:
+    """First passages, of so many characters, of texts spread evenly over a sequence, as many as are worth measuring."""
+    return [first_passage(text, characters) for text in pick_evenly(texts, MOST_TEXTS)]
 
 
 def read_texts(language: str, scripts: tuple[str, ...], paths: Sequence[Path]) -> dict[str, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -98,14 +98,14 @@ def plan_push(
         )
         for name, (folder, files) in sources.items()
     ]
-    artifacts = manifest.artifacts()
+    artifacts, reports = manifest.artifacts(), _reports(manifest, run)
     plans += [
         _artifact_plan(artifact, run, names, dataset_card(manifest, artifact, names))
         for artifact in artifacts
         if artifact.kind == "dataset"
     ]
     plans += [
-        _artifact_plan(artifact, run, names, model_card(manifest, artifact, names, notes=notes))
+        _artifact_plan(artifact, run, names, model_card(manifest, artifact, names, notes=notes), reports)
         for artifact in artifacts
         if artifact.kind == "model"
     ]
@@ -131,9 +131,11 @@ def _same(upload: Upload, there: RemoteFile | None, blob_of: Mapping[str, str]) 
     return there.blob == blob_of.get(upload.path)
 
 
-def _artifact_plan(artifact: Artifact, run: Path, names: Names, card: str) -> RepositoryPlan:
+def _artifact_plan(
+    artifact: Artifact, run: Path, names: Names, card: str, more: tuple[Upload, ...] = ()
+) -> RepositoryPlan:
     kind: RepositoryType = "dataset" if artifact.kind == "dataset" else "model"
-    uploads = (_text("README.md", card), *_files(run / artifact.folder, artifact.files))
+    uploads = (_text("README.md", card), *_files(run / artifact.folder, artifact.files), *more)
     return RepositoryPlan(names[artifact.name], kind, uploads, f"{artifact.name} of {names.manifest.name}")
 
 
@@ -142,6 +144,16 @@ def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
         Upload(entry.path, entry.size, entry.sha256, local=folder / entry.path)
         for entry in files
         if entry.path.endswith(_ALLOWED) and entry.path != "README.md"
+    )
+
+
+def _reports(manifest: Manifest, run: Path) -> tuple[Upload, ...]:
+    """What the cards of models show: the files of every report, each in a folder of its name."""
+    return tuple(
+        replace(upload, path=f"{artifact.name}/{upload.path}")
+        for artifact in manifest.artifacts()
+        if artifact.kind == "report"
+        for upload in _files(run / artifact.folder, artifact.files)
     )
 
 

@@ -171,10 +171,13 @@ def _notes(run: Path) -> str:
 
 
 def write_cards(run: Path, plans: list[RepositoryPlan]) -> list[Path]:
-    """Write the card of every repository of a plan to `cards/` in the run folder, as it would be published."""
+    """Write the card of every repository of a plan to `cards/` in the run folder, with the pictures that it shows."""
     written = []
     for plan in plans:
         card = next(upload.text for upload in plan.uploads if upload.path == "README.md")
         written.append(run / "cards" / f"{plan.id.split('/')[-1]}.md")
         write_atomic(written[-1], card)
+        for upload in plan.uploads:
+            if upload.local and f"]({upload.path})" in card:
+                write_atomic(run / "cards" / upload.path, upload.local.read_bytes())
     return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
@@ -17,17 +17,20 @@ from pydantic_core import PydanticCustomError
 
 from hubadapt.checkpoint import load_config
 from hubadapt.corpus.dataset import read_split, read_weighted
+from hubadapt.corpus.sample import passages
 from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
 from hubadapt.manifest import hash_file, write_atomic
 from hubadapt.model import copy_tokenizer
 from hubadapt.portable import make_portable, move_added_tokens
 from hubadapt.registry import suggest
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
-from hubadapt.tokenizer.build import SWEEP, added, best_size, learn, reduced, unchanged, usual_occurrences
+from hubadapt.tokenizer.additions import Additions
+from hubadapt.tokenizer.build import SWEEP, added, choose_size, learn, reduced, unchanged, usual_occurrences
 from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.donor import donor_words
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json, require_family
+from hubadapt.tokenizer.gain import Gain, draw_gain, gain_of
 from hubadapt.tokenizer.gates import GATES, Trial, check_gates
 from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
@@ -36,6 +39,7 @@ from hubadapt.tokenizer.rules import BANNED, Rules
 from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
 from hubadapt.tokenizer.sentencepiece_model import keep_in_step, model_problems
 from hubadapt.tokenizer.sources import read_source, source_file
+from hubadapt.tokenizer.sweep import Sweep
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 from hubadapt.vocab_map import VOCAB_MAP_NAME
 
@@ -151,50 +155,92 @@ def run(context: StageContext, config: Config) -> StageResult:
     """Give the base a vocabulary for the language; gates prove that all else keeps its tokens."""
     base = context.sources["base"]
     content = read_tokenizer_json(base)
-    require_family(content, context.manifest.base.id)
-    vocabulary, facts, again = _build(context, config, content)
-    folder = _write(base, context.folder / "tokenizer", vocabulary)
-    gates = _gates(context, config, folder, vocabulary, again)
+    family = require_family(content, context.manifest.base.id)
+    built = _build(context, config, content)
+    vocabulary, folder = built.vocabulary, _write(base, context.folder / "tokenizer", built.vocabulary)
+    gates = _gates(context, config, folder, vocabulary, built.again)
+    gain, figures = _gain(context, content, built)
     return StageResult(
-        made=(Made("tokenizer", "tokenizer", folder, "base"),),
+        made=(Made("tokenizer", "tokenizer", folder, "base"), *figures),
         facts={
             "method": config.method,
+            "family": family.value,
             "old_size": vocabulary.first_new,
             "new_tokens": len(vocabulary.tokens),
-            **facts,
+            **built.facts,
+            "characters_per_token": gain.as_facts(),
             "gates": gates,
             "examples": _examples(vocabulary),
         },
     )
 
 
-def _build(
-    context: StageContext, config: Config, content: dict[str, Any]
-) -> tuple[NewVocabulary, dict[str, Any], Again]:
-    """The new vocabulary, facts about how it came about, and how to make it again."""
+@dataclass(frozen=True)
+class _Built:
+    """The new vocabulary, facts about how it came about, how to make it again, and densities of smaller ones."""
+
+    vocabulary: NewVocabulary
+    facts: dict[str, Any]
+    again: Again
+    sweep: Sweep | None = None
+
+
+def _build(context: StageContext, config: Config, content: dict[str, Any]) -> _Built:
     rows = _table_rows(context.sources["base"], content)
     if config.method == "replace":
         make = partial(_replaced, context, config, content, rows)
-        return make(), {"dropped": 0}, make
-    start = reduced(unchanged(content, rows), first=config.keep_first, without=config.drop_scripts)
+        return _Built(make(), {"dropped": 0}, make)
+    reduce = partial(reduced, unchanged(content, rows), first=config.keep_first, without=config.drop_scripts)
+    start = reduce()
     facts = {"dropped": rows - len(start.copied)}
     if config.new_tokens == 0:
-        return (
-            start,
-            facts,
-            lambda: reduced(unchanged(content, rows), first=config.keep_first, without=config.drop_scripts),
-        )
+        return _Built(start, facts, reduce)
     dialect = dialect_of(start.content, scripts_of(context.manifest.language))
     words = _words(context, config, dialect)
     occurrences = config.min_occurrences or (1 if config.method == "donor" else usual_occurrences(words))
-    make = partial(_grown, context, config, start, occurrences)
-    # The order of the words must not matter.
-    return make(words), facts | {"min_occurrences": occurrences}, partial(make, dict(reversed(words.items())))
+    facts |= {"min_occurrences": occurrences}
+    return _grown(context, config, start, facts, partial(_learnt, context, config, start, occurrences), words)
 
 
 def _grown(
+    context: StageContext,
+    config: Config,
+    start: NewVocabulary,
+    facts: dict[str, Any],
+    learnt: Callable[[Mapping[str, int]], Additions],
+    words: Counter[str],
+) -> _Built:
+    first_id, additions = _first_id(context, config, start), learnt(words)
+    asked = None if config.new_tokens == "auto" else int(config.new_tokens)
+    size, sweep = choose_size(start, additions, _held_out(context), first_id=first_id, asked=asked)
+    grow = partial(added, start, new_tokens=size, first_id=first_id)
+    grown = grow(additions)
+    if config.method == "extend":
+        _require_size(grown, asked or size, facts["min_occurrences"])
+    # The order of the words must not matter.
+    return _Built(grown, facts, lambda: grow(learnt(dict(reversed(words.items())))), sweep)
+
+
+def _held_out(context: StageContext) -> list[str]:
+    """Text of the language that nothing is learnt from."""
+    texts = read_split(context.latest_folder("dataset"), "test", context.manifest.language)
+    return passages(texts, characters=_SAMPLE)
+
+
+def _gain(context: StageContext, content: dict[str, Any], built: _Built) -> tuple[Gain, tuple[Made, ...]]:
+    """What the vocabulary gains, and the folder with the picture of it, where there are sizes to draw."""
+    language = context.manifest.language
+    gain = gain_of(content, built.vocabulary, _held_out(context), scripts_of(language), sweep=built.sweep)
+    if gain.sweep is None:
+        return gain, ()
+    folder = context.folder / "density"
+    draw_gain(gain, folder / "characters_per_token.png", title=f"{language}, {gain.new.n} held-out texts")
+    return gain, (Made("density", "report", folder, "base"),)
+
+
+def _learnt(
     context: StageContext, config: Config, start: NewVocabulary, occurrences: int, words: Mapping[str, int]
-) -> NewVocabulary:
+) -> Additions:
     scripts = scripts_of(context.manifest.language)
     dialect = dialect_of(start.content, scripts)
     most = SWEEP[-1] if config.new_tokens == "auto" else config.new_tokens
@@ -204,14 +250,7 @@ def _grown(
         protected = _protected(context, dialect, scripts)
         additions = learn(start, words, lesson, protected=protected, least_uses=config.least_uses)
         advance(1)
-    first_id = _first_id(context, config, start)
-    if config.new_tokens == "auto":
-        held_out = read_split(context.latest_folder("dataset"), "test", context.manifest.language)
-        most = best_size(start, additions, held_out, first_id=first_id)
-    grown = added(start, additions, new_tokens=most, first_id=first_id)
-    if config.method == "extend":
-        _require_size(grown, most, occurrences)
-    return grown
+    return additions
 
 
 def _gates(

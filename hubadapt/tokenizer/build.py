@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hubadapt.errors import CorpusError
@@ -14,13 +15,16 @@ from hubadapt.tokenizer.families import Family, all_entries, family_of
 from hubadapt.tokenizer.learn import Lesson, learn_merges
 from hubadapt.tokenizer.protect import harm_to, spelled_with_space
 from hubadapt.tokenizer.reduce import keep_first, keep_without, reduce
-from hubadapt.tokenizer.sweep import knee, sweep_sizes
+from hubadapt.tokenizer.sweep import Sweep, knee, sweep_sizes
 from hubadapt.tokenizer.trim import trim
 from hubadapt.tokenizer.unigram import learn_pieces
 from hubadapt.tokenizer.vocabulary import NewVocabulary, stacked
 
 SWEEP = tuple(2**power for power in range(7, 17))
 """Numbers of new tokens tried where the size is left open."""
+
+# What a size that is asked for is divided by, to see how density grows up to it: each costs a tokenizer.
+_PARTS = (16, 4, 2, 1)
 
 _USUAL_OCCURRENCES = 100
 _WORDS_FOR_ONE = 20_000
@@ -82,15 +86,27 @@ def learn(
     return Additions(characters, merges)
 
 
-def best_size(vocabulary: NewVocabulary, additions: Additions, texts: Sequence[str], *, first_id: int) -> int:
-    """The knee of a sweep over sizes, measured on texts that were not learnt from.
+def choose_size(
+    vocabulary: NewVocabulary, additions: Additions, texts: Sequence[str], *, first_id: int, asked: int | None
+) -> tuple[int, Sweep]:
+    """How many of the additions to take, and how dense vocabularies of several sizes are, that one among them.
+
+    Args:
+        vocabulary: What to start from.
+        additions: As `learn` gives them.
+        texts: Texts that were not learnt from.
+        first_id: Id of the first new token.
+        asked: So many, or all where there are fewer; sizes up to it are measured. None takes the knee of all sizes.
 
     Raises:
         CorpusError: Not even the first new tokens gain anything worth their rows, or the corpus gives too few.
     """
     found = additions.count(all_entries(vocabulary.content))
-    sizes = [*(size for size in SWEEP if size < found), found]
-    sweep = sweep_sizes(vocabulary.content, additions, texts, sizes, old_rows=first_id)
+    measure = partial(sweep_sizes, vocabulary.content, additions, texts, old_rows=first_id)
+    if asked is not None:
+        most = min(asked, found)
+        return most, measure([size for part in _PARTS if (size := most // part)])
+    sweep = measure([*(size for size in SWEEP if size < found), found])
     size = knee(sweep)
     if size == 0:
         density = sweep.points[0].characters_per_token.value
@@ -99,7 +115,7 @@ def best_size(vocabulary: NewVocabulary, additions: Additions, texts: Sequence[s
             f"{density:.2f} characters per token.",
             "Use the model as it is, set `new_tokens` to a number, or give the corpus more text.",
         )
-    return size
+    return size, sweep if size in [point.new_tokens for point in sweep.points] else sweep.joined(measure([size]))
 
 
 def added(vocabulary: NewVocabulary, additions: Additions, *, new_tokens: int, first_id: int) -> NewVocabulary:

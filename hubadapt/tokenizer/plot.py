@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubadapt.errors import CorpusError
 from hubadapt.manifest import write_atomic
 from hubadapt.tokenizer.report import LanguageReport, Report
-from hubadapt.tokenizer.sweep import ends_rising
+from hubadapt.tokenizer.sweep import Sweep, ends_rising
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,38 +37,47 @@ class Curve:
         new_tokens: Ascending, from 0.
         characters_per_token: At each of them.
         stderr: Standard error of each.
+        base: Characters per token of the base.
         floor: Characters per token that no vocabulary can exceed.
-        knee: Number of new tokens to mark, one of `new_tokens`; 0 marks none.
-        rising: Whether the curve still rises at the last of them, so that the mark is no knee.
+        marked: Number of new tokens to mark, one of `new_tokens`; 0 marks none.
+        note: What stands at the mark.
     """
 
     title: str
     new_tokens: Sequence[int]
     characters_per_token: Sequence[float]
     stderr: Sequence[float]
+    base: float
     floor: float
-    knee: int = 0
-    rising: bool = False
+    marked: int = 0
+    note: str = ""
 
 
-def curve_of(report: LanguageReport) -> Curve:
-    """What to draw of a language.
+def curve_of(title: str, sweep: Sweep, *, base: float, floor: float, marked: int, word: str) -> Curve:
+    """What to draw of a sweep.
 
-    Raises:
-        ValueError: It has no sweep.
+    Args:
+        title: Above the panel.
+        sweep: Sizes measured.
+        base: Characters per token of the base.
+        floor: Characters per token that no vocabulary can exceed.
+        marked: The size to mark, one of the sweep's; 0 marks none.
+        word: What it is, such as `knee`.
     """
-    if report.sweep is None:
-        raise ValueError(f"{report.language} has no sweep")
-    ratios = [point.characters_per_token for point in report.sweep.points]
-    return Curve(
-        report.language,
-        [point.new_tokens for point in report.sweep.points],
-        [ratio.value for ratio in ratios],
-        [ratio.stderr for ratio in ratios],
-        report.density.floor.value,
-        report.knee,
-        ends_rising(report.sweep),
-    )
+    ratios = {point.new_tokens: point.characters_per_token for point in sweep.points}
+    note = f"{word} {marked:,}: {ratios[marked].value:.2f}".strip() if marked else ""
+    values, errors = zip(*((ratio.value, ratio.stderr) for ratio in ratios.values()), strict=True)
+    return Curve(title, [*ratios], values, errors, base, floor, marked, note)
+
+
+def _curve_of(report: LanguageReport) -> Iterator[Curve]:
+    if report.sweep is not None:
+        rising = ends_rising(report.sweep)
+        base, floor = report.density.characters.value, report.density.floor.value
+        curve = curve_of(
+            report.language, report.sweep, base=base, floor=floor, marked=report.knee, word="" if rising else "knee"
+        )
+        yield replace(curve, note=f"{curve.note}, still rising") if rising else curve
 
 
 def draw_report(report: Report, path: Path) -> None:
@@ -77,7 +86,7 @@ def draw_report(report: Report, path: Path) -> None:
     Raises:
         CorpusError: None has.
     """
-    curves = [curve_of(one) for one in report.languages if one.sweep is not None]
+    curves = [curve for one in report.languages for curve in _curve_of(one)]
     if not curves:
         raise CorpusError(
             "there is no sweep to draw: no language has text to learn new tokens from.",
@@ -120,7 +129,7 @@ def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
 
     x, y = list(curve.new_tokens), list(curve.characters_per_token)
     low, high = ([value + sign * error for value, error in zip(y, curve.stderr, strict=True)] for sign in (-1, 1))
-    _levels(panel, curve.floor, y[0])
+    _levels(panel, curve.floor, curve.base)
     panel.fill_between(x, low, high, color=_INK, alpha=0.2, linewidth=0)
     panel.plot(x, y, color=_INK, marker="o", markersize=3, linewidth=1.4)
     panel.set_title(curve.title)
@@ -130,15 +139,13 @@ def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
     panel.set_xlim(0, x[-1] * 1.03)
     panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    if curve.knee:
-        height = y[x.index(curve.knee)]
-        name = f"{curve.knee:,}: {height:.2f}, still rising" if curve.rising else f"knee {curve.knee:,}: {height:.2f}"
-        _mark(panel, (curve.knee, height), name, right=curve.knee < x[-1] / 2)
+    if curve.marked:
+        _mark(panel, (curve.marked, y[x.index(curve.marked)]), curve.note, right=curve.marked < x[-1] / 2)
 
 
-def _levels(panel: Axes, floor: float, now: float) -> None:
+def _levels(panel: Axes, floor: float, base: float) -> None:
     """Name the two lines where the curve is not: above the one at the right, below the other at the left."""
-    for height, style, name, x, above in ((floor, "--", "floor", 1, True), (now, ":", "now", 0, False)):
+    for height, style, name, x, above in ((floor, "--", "floor", 1, True), (base, ":", "base", 0, False)):
         panel.axhline(height, color=_PALE, linestyle=style, linewidth=1)
         panel.annotate(
             f"{name} {height:.2f}", (x, height), xycoords=("axes fraction", "data"),
@@ -148,7 +155,7 @@ def _levels(panel: Axes, floor: float, now: float) -> None:
 
 
 def _mark(panel: Axes, point: tuple[int, float], name: str, *, right: bool) -> None:
-    """Mark the knee; its figures stand at the bottom, where no curve passes."""
+    """Mark a size; its figures stand at the bottom, where no curve passes."""
     x, y = point
     panel.plot([x, x], [0, y], color=_INK, linewidth=0.8)
     panel.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=_INK, markeredgewidth=1.4)

@@ -163,7 +163,7 @@ def test_paths_in_the_manifest_are_relative_with_forward_slashes(run):
     text = run.out.joinpath("hubadapt.json").read_text("utf-8")
     assert str(run.folder) not in text
     assert [made.folder for made in run.manifest.artifacts()] == [
-        "0-corpus/dataset", "1-tokenizer/tokenizer", "2-embed/model",
+        "0-corpus/dataset", "1-tokenizer/tokenizer", "1-tokenizer/density", "2-embed/model",
     ]  # fmt: skip
 
 

@@ -104,6 +104,15 @@ def test_every_repository_gets_its_card_first_and_only_files_of_known_kinds():
     assert plan.size == sum(upload.size for upload in plan.uploads)
 
 
+def test_pictures_of_reports_travel_with_every_model_and_with_nothing_else():
+    drawn = Artifact(name="density", kind="report", folder="0/figures", files=(entry("a.png"), entry("notes.py")))
+    manifest = MANIFEST.model_copy(update={"stages": (*MANIFEST.stages[:2], record(drawn), *MANIFEST.stages[2:])})
+    for plan in plan_push(manifest, Path("run"), Names(manifest, "me"), sources={}):
+        found = [upload for upload in plan.uploads if upload.path.startswith("density/")]
+        assert [upload.path for upload in found] == (["density/a.png"] if plan.type == "model" else [])
+        assert [upload.local for upload in found] == [Path("run/0/figures/a.png")] * len(found)
+
+
 def upload(path: str, text: str) -> Upload:
     return Upload(path, len(text), hashlib.sha256(text.encode()).hexdigest(), text=text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pico
 import pytest
@@ -12,7 +13,7 @@ from hubadapt.errors import CorpusError
 from hubadapt.tokenizer.plot import Curve, curve_of, draw, draw_report
 from hubadapt.tokenizer.report import LanguageReport, Report
 
-RUSSIAN = Curve("ru", [0, 1024, 4096], [1.3, 2.5, 3.4], [0.01, 0.02, 0.03], 5.8, knee=1024)
+RUSSIAN = Curve("ru", [0, 1024, 4096], [1.3, 2.5, 3.4], [0.01, 0.02, 0.03], 1.3, 5.8, 1024, "knee 1,024: 2.50")
 
 
 @pytest.mark.parametrize("name", ["plot.png", "plot.svg"])
@@ -50,12 +51,20 @@ def test_there_is_a_panel_for_each_language(tmp_path, count):
 
 
 def test_a_curve_that_still_rises_marks_no_knee(tmp_path):
-    curve = curve_of(reports.RISING)
-    assert curve.rising and curve.knee == 4096
-    draw([curve], tmp_path / "plot.svg")
+    report = reports.REPORT
+    draw_report(replace(report, languages=(reports.RISING,)), tmp_path / "plot.svg")
     text = (tmp_path / "plot.svg").read_text("utf-8")
     assert "<!-- 4,096: 4.50, still rising -->" in text
     assert "knee" not in text
+
+
+def test_the_base_of_a_reduced_vocabulary_lies_where_no_point_of_the_sweep_does(tmp_path):
+    sweep = reports.RUSSIAN.sweep
+    curve = curve_of("ru", sweep, base=1.45, floor=5.8, marked=10_240, word="chosen")
+    assert curve.characters_per_token[0] == 1.3 and curve.base == 1.45
+    draw([curve], tmp_path / "plot.svg")
+    text = (tmp_path / "plot.svg").read_text("utf-8")
+    assert "<!-- base 1.45 -->" in text and "<!-- chosen 10,240: 4.00 -->" in text
 
 
 def test_a_report_draws_the_languages_that_have_a_sweep(tmp_path):
@@ -69,6 +78,4 @@ def test_a_report_without_a_sweep_is_not_drawn(tmp_path):
     report = Report("x", reports.REPORT.family, 10, reports.REPORT.table, (alone,))
     with pytest.raises(CorpusError, match="no sweep to draw"):
         draw_report(report, tmp_path / "plot.png")
-    with pytest.raises(ValueError, match="no sweep"):
-        curve_of(alone)
     assert not list(tmp_path.iterdir())
