@@ -100,9 +100,7 @@ class Initialisation:
 _registry: Registry[Initialisation] = Registry("hubadapt.embeddings", "hubadapt.embeddings")
 
 
-def initialisation(
-    name: str, *, reference: str, needs: tuple[Need, ...] = ()
-) -> Callable[[Initialise], Initialise]:
+def initialisation(name: str, *, reference: str, needs: tuple[Need, ...] = ()) -> Callable[[Initialise], Initialise]:
     """Register a function as an initialisation.
 
     The first line of its docstring is shown to users; its keyword-only parameters, numbers with defaults, are its

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dense, vocab_maps
 
-from hubadapt.embeddings import find_initialisation, initialisations
 from hubadapt.errors import ManifestError
 from hubadapt.vocab_map import Origin, VocabMap, apply, compose_blocks, from_pieces
 
@@ -85,34 +84,3 @@ def test_a_map_that_contradicts_itself_is_refused():
         from_pieces(2, [[2]])
     with pytest.raises(ValueError, match="the table has 3 rows, the map expects 2"):
         apply(from_pieces(2, [[0]]), torch.zeros(3, 1))
-
-
-@given(vocab_maps(), st.floats(0.1, 3), st.integers(0, 99), st.sampled_from(sorted(initialisations())))
-def test_an_initialisation_changes_composed_rows_alone(vocab_map, scale, seed, name):
-    table = table_of(vocab_map.old_size, 4, seed)
-    if not len(vocab_map.rows_of(Origin.COMPOSED)) and name != "mean":
-        return
-    new = apply(find_initialisation(name).weigh(vocab_map, table, scale), table)
-    assert torch.equal(new[: len(table)], table)
-    assert not new[torch.from_numpy(vocab_map.rows_of(Origin.FRESH))].any()
-
-
-@given(vocab_maps(), st.floats(0.1, 3), st.integers(0, 99))
-def test_mean_is_the_mean_of_the_pieces_times_the_scale(vocab_map, scale, seed):
-    table = table_of(vocab_map.old_size, 4, seed)
-    new = apply(find_initialisation("mean").weigh(vocab_map, table, scale), table)
-    for row in vocab_map.rows_of(Origin.COMPOSED):
-        pieces = vocab_map.indices[vocab_map.indptr[row] : vocab_map.indptr[row + 1]]
-        torch.testing.assert_close(new[row], scale * table[torch.from_numpy(pieces)].mean(dim=0))
-
-
-@given(vocab_maps(), st.floats(0.1, 3), st.integers(0, 99))
-def test_mean_normed_gives_every_composed_row_one_length(vocab_map, scale, seed):
-    composed = vocab_map.rows_of(Origin.COMPOSED)
-    if not len(composed):
-        return
-    table = table_of(vocab_map.old_size, 4, seed)
-    new = apply(find_initialisation("mean-normed").weigh(vocab_map, table, scale), table)
-    used = sorted({piece for row in composed for piece in vocab_map.indices[slice(*vocab_map.indptr[row : row + 2])]})
-    target = scale * table[used].norm(dim=1).median()
-    torch.testing.assert_close(new[composed].norm(dim=1), target.expand(len(composed)), rtol=1e-4, atol=1e-5)
