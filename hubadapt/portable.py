@@ -15,6 +15,11 @@ SENTENCEPIECE_MODEL = "tokenizer.model"
 TOKENIZER_FILES = (
     "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "chat_template.jinja", SENTENCEPIECE_MODEL,
 )  # fmt: skip
+"""What makes a tokenizer, and may come along with a changed vocabulary."""
+
+_VOCABULARIES = (
+    "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json", "tekken.json", "*.tiktoken", "*.model", "*.model.v*",
+)  # fmt: skip
 _PRIVATE_KEYS = ("is_local", "local_files_only", "backend", "name_or_path")
 _SPECIAL_KEYS = (
     "bos_token",
@@ -66,6 +71,12 @@ def make_portable(folder: Path) -> None:
         config = portable_tokenizer_config(_read(folder / "tokenizer_config.json"))
         _rewrite(folder / "tokenizer_config.json", config)
         _rewrite(folder / "special_tokens_map.json", {key: config[key] for key in _SPECIAL_KEYS if key in config})
+
+
+def other_vocabularies(folder: Path) -> list[str]:
+    """Names of a folder's files that hold its vocabulary in other formats, in order; `tokenizer.model` is not one."""
+    found = {path.name for pattern in _VOCABULARIES for path in folder.glob(pattern)}
+    return sorted(found - {SENTENCEPIECE_MODEL})
 
 
 def move_added_tokens(folder: Path, moved_ids: Mapping[int, int]) -> None:

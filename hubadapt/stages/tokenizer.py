@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,9 +18,7 @@ from hubadapt.checkpoint import load_config
 from hubadapt.corpus.dataset import read_split, read_weighted
 from hubadapt.corpus.sample import passages
 from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
-from hubadapt.manifest import hash_file, write_atomic
-from hubadapt.model import copy_tokenizer
-from hubadapt.portable import make_portable, move_added_tokens
+from hubadapt.manifest import hash_file
 from hubadapt.registry import suggest
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.additions import Additions
@@ -30,6 +27,7 @@ from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.donor import donor_words
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json, require_family
+from hubadapt.tokenizer.folder import write_folder
 from hubadapt.tokenizer.gain import Gain, draw_gain, gain_of
 from hubadapt.tokenizer.gates import GATES, Trial, check_gates
 from hubadapt.tokenizer.gates.probes import PROTECTED
@@ -37,11 +35,10 @@ from hubadapt.tokenizer.learn import Lesson
 from hubadapt.tokenizer.replace import at_ratios, replace
 from hubadapt.tokenizer.rules import BANNED, Rules
 from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
-from hubadapt.tokenizer.sentencepiece_model import keep_in_step, model_problems
+from hubadapt.tokenizer.sentencepiece_model import model_problems
 from hubadapt.tokenizer.sources import read_source, source_file
 from hubadapt.tokenizer.sweep import Sweep
 from hubadapt.tokenizer.vocabulary import NewVocabulary
-from hubadapt.vocab_map import VOCAB_MAP_NAME
 
 _SAMPLE = 2000
 Again = Callable[[], NewVocabulary]
@@ -157,7 +154,8 @@ def run(context: StageContext, config: Config) -> StageResult:
     content = read_tokenizer_json(base)
     family = require_family(content, context.manifest.base.id)
     built = _build(context, config, content)
-    vocabulary, folder = built.vocabulary, _write(base, context.folder / "tokenizer", built.vocabulary)
+    vocabulary, folder = built.vocabulary, context.folder / "tokenizer"
+    left_out = write_folder(base, folder, vocabulary)
     gates = _gates(context, config, folder, vocabulary, built.again)
     gain, figures = _gain(context, content, built)
     return StageResult(
@@ -168,6 +166,7 @@ def run(context: StageContext, config: Config) -> StageResult:
             "old_size": vocabulary.first_new,
             "new_tokens": len(vocabulary.tokens),
             **built.facts,
+            "left_out": left_out,
             "characters_per_token": gain.as_facts(),
             "gates": gates,
             "examples": _examples(vocabulary),
@@ -359,19 +358,6 @@ def _require_size(vocabulary: NewVocabulary, asked: int, occurrences: int) -> No
             if found
             else "The vocabulary covers this text already, or the text is too short: give it more.",
         )
-
-
-def _write(base: Path, folder: Path, vocabulary: NewVocabulary) -> Path:
-    copy_tokenizer(base, folder)
-    write_atomic(folder / "tokenizer.json", json.dumps(vocabulary.content, ensure_ascii=False) + "\n")
-    vocab_map = vocabulary.vocab_map()
-    moved_ids = vocab_map.moved_ids()
-    if moved_ids is not None:
-        move_added_tokens(folder, moved_ids)
-    make_portable(folder)
-    keep_in_step(base, folder, vocabulary)
-    vocab_map.save(folder / VOCAB_MAP_NAME)
-    return folder
 
 
 def _examples(vocabulary: NewVocabulary) -> list[str]:

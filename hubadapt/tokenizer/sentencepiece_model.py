@@ -7,7 +7,6 @@ of their own (`<unused row 32000>`): SentencePiece has no ids without a piece.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from hubadapt.errors import MissingExtraError, ModelError, UserError
+from hubadapt.manifest import write_atomic
 from hubadapt.portable import SENTENCEPIECE_MODEL
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json
@@ -81,7 +81,7 @@ def model_problems(base: Path) -> Iterator[UserError]:
             yield error
 
 
-def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> bool:
+def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> str | None:
     """Write the `tokenizer.model` that gives the ids of a changed vocabulary.
 
     Pieces of old entries are copied with their scores. New ones are of type NORMAL: in a BPE their scores fall from
@@ -94,8 +94,8 @@ def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> bool:
         vocabulary: The changed vocabulary.
 
     Returns:
-        Whether `folder` now has one. Where it cannot give the same ids it is left out, so that readers take
-        `tokenizer.json`.
+        Why the base's file was left out, so that readers take `tokenizer.json`: no model gives the same ids. None where
+        `folder` now has one that does, and where the base has none.
 
     Raises:
         MissingExtraError: The base has one, and the package sentencepiece is not installed.
@@ -104,24 +104,24 @@ def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> bool:
     target = folder / SENTENCEPIECE_MODEL
     target.unlink(missing_ok=True)
     old = read_tokenizer_json(base)
-    if not _has_model(base, old) or family_of(vocabulary.content) is not family_of(old):
-        return False
+    if not _has_model(base, old):
+        there = (base / SENTENCEPIECE_MODEL).is_file()
+        return f"beside a {family_of(old)} it is a file of another format" if there else None
     model = read_model(base / SENTENCEPIECE_MODEL)
     before = processor_of(model)
-    if not _replace_pieces(model, vocabulary):
-        return False
+    missing = _replace_pieces(model, vocabulary)
+    if missing is not None:
+        return f"the base's has no piece {missing!r}, which its tokenizer.json has"
     try:
         after = processor_of(model)
-    except RuntimeError:
-        return False
+    except RuntimeError as error:
+        return f"SentencePiece does not load it: {error}"
     reference = Tokenizer.from_str(json.dumps(old, ensure_ascii=False))
     for text in _probes(vocabulary):
         if _agree(after, vocabulary.tokenizer, text) < _agree(before, reference, text):
-            return False
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    os.replace(partial, target)
-    return True
+            return f"it would give other ids than tokenizer.json, first for {text[:40]!r}"
+    write_atomic(target, model.SerializeToString(deterministic=True))
+    return None
 
 
 def _messages() -> Any:
@@ -141,8 +141,8 @@ def _has_model(base: Path, content: Mapping[str, Any]) -> bool:
     return family_of(dict(content)) in _SPELLED and (base / SENTENCEPIECE_MODEL).is_file()
 
 
-def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> bool:
-    """Give a model the pieces of a vocabulary, in order of id; False where an old entry is no piece of it."""
+def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> str | None:
+    """Give a model the pieces of a vocabulary, in order of id; or the first old entry that is no piece of it."""
     old = {piece.piece: piece for piece in model.pieces}
     lowest = min((piece.score for piece in model.pieces), default=0.0)
     added = {token["content"]: token for token in vocabulary.content.get("added_tokens", ())}
@@ -160,12 +160,12 @@ def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> bool:
         elif entry in added:
             pieces.append(_piece(model, entry, 0.0, CONTROL if added[entry]["special"] else USER_DEFINED))
         else:
-            return False
+            return entry
     new = type(model)(pieces=pieces)
     del model.pieces[:]
     model.pieces.extend(new.pieces)
     _renumber(model.trainer_spec, {piece.piece: index for index, piece in enumerate(new.pieces)})
-    return True
+    return None
 
 
 def _piece(model: Any, name: str, score: float, kind: int) -> Any:
