@@ -16,6 +16,7 @@ from hubadapt.errors import ModelError, RecipeError, UserError
 from hubadapt.model import copy_tokenizer
 from hubadapt.portable import TOKENIZER_CONFIG, make_portable, move_added_tokens
 from hubadapt.propagation.apply import PropagatedTable, propagate_table
+from hubadapt.propagation.forms import Transfer
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.families import model_entries, read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, VocabMap
@@ -69,7 +70,7 @@ def run(context: StageContext, config: Config) -> StageResult:
     return StageResult(made=tuple(made), facts=facts)
 
 
-def _propagate(context: StageContext, sibling: Path, target: Path, ridge: float) -> dict[str, dict[str, float]]:
+def _propagate(context: StageContext, sibling: Path, target: Path, ridge: float) -> dict[str, dict[str, Any]]:
     base, adapted = context.sources["base"], context.latest_folder("model")
     tables = _check_family(base, sibling)
     pieces = VocabMap.load(context.latest_folder("tokenizer") / VOCAB_MAP_NAME)
@@ -80,7 +81,9 @@ def _propagate(context: StageContext, sibling: Path, target: Path, ridge: float)
     for name in tables.names:
         ours, theirs, learnt = (read_tensor(folder, name) for folder in (base, sibling, adapted))
         try:
-            results[name] = propagate_table(ours, theirs, learnt, pieces, service=service, ridge=ridge)
+            results[name] = propagate_table(
+                ours, theirs, learnt, pieces, service=service, transfer=Transfer(ridge=ridge)
+            )
         except ValueError as error:
             raise ModelError(
                 f"LEP into {sibling} is not defined: {error}.", "Set `ridge: 1e-6` in the stage propagate."
