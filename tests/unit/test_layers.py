@@ -26,6 +26,7 @@ LAYERS = (
         "usage",
         "lineage",
         "token_ids",
+        "hub_lists",
     ),
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
     ("corpus", "generation", "training", "evaluation", "surgery", "compare"),
