@@ -63,7 +63,7 @@ def near_miss(word: str, words: Iterable[str]) -> str:
     Case, blanks and underscores do not count: `Apache 2.0` is near `apache-2.0`.
     """
     plain = "-".join(word.lower().replace("_", " ").split())
-    near = difflib.get_close_matches(plain, sorted(words), n=1, cutoff=0.7)
+    near = difflib.get_close_matches(plain, sorted(words), n=1, cutoff=0.75)
     return near[0] if near else ""
 
 
