@@ -26,6 +26,8 @@ _PUBLIC = {
     "propagate_table": "hubadapt.propagation.apply",
     "RowTraining": "hubadapt.training.rows",
     "VocabularyAdaptationCallback": "hubadapt.training.guards",
+    "HubCardMixin": "hubadapt.integrations.card_mixin",
+    "HubStageCallback": "hubadapt.integrations.hub_callback",
     "VocabMap": "hubadapt.vocab_map",
     "UserError": "hubadapt.errors",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from hubadapt.types import Artifact, Manifest
 
@@ -31,13 +32,17 @@ class Names:
     Attributes:
         manifest: The run.
         namespace: User or organisation that publishes it.
+        given: Hub ids that follow no rule, by name.
     """
 
     manifest: Manifest
     namespace: str
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> str:
         """Hub id of a source or artifact; a source that is on the Hub already keeps its own."""
+        if name in self.given:
+            return self.given[name]
         source = self.manifest.sources().get(name)
         if source is not None and not source.local:
             return source.id

@@ -9,10 +9,12 @@ from typing import Literal
 
 from hubadapt.card import dataset_card, model_card, source_card
 from hubadapt.lineage import Names
+from hubadapt.manifest import list_files
 from hubadapt.types import Artifact, FileEntry, Manifest
 
 RepositoryType = Literal["model", "dataset"]
 
+MAIN = "main"
 _ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
 
 
@@ -57,12 +59,14 @@ class RepositoryPlan:
         type: Model or dataset.
         uploads: Every file it shall hold.
         message: Title of the commit.
+        revision: Branch that gets it; made where it does not exist.
     """
 
     id: str
     type: RepositoryType
     uploads: tuple[Upload, ...]
     message: str
+    revision: str = MAIN
 
     @property
     def size(self) -> int:
@@ -110,6 +114,19 @@ def plan_push(
         if artifact.kind == "model"
     ]
     return plans
+
+
+def folder_plan(id: str, folder: Path, card: str, *, revision: str) -> RepositoryPlan:
+    """The plan for one model folder that no manifest lists, such as a trainer's checkpoint.
+
+    Args:
+        id: Hub id.
+        folder: The model.
+        card: Its card.
+        revision: Branch to publish it as.
+    """
+    uploads = (_text("README.md", card), *_files(folder, list_files(folder)))
+    return RepositoryPlan(id, "model", uploads, f"{revision} of {id.split('/')[-1]}", revision)
 
 
 def changed(plan: RepositoryPlan, remote: Remote, blob_of: Mapping[str, str]) -> tuple[Upload, ...]:

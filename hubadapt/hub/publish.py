@@ -12,7 +12,7 @@ from typing import Any
 from hubadapt.errors import HubError, ManifestError
 from hubadapt.hub.errors import explained
 from hubadapt.hub.fetch import source_folder
-from hubadapt.hub.plan import Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
+from hubadapt.hub.plan import MAIN, Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
 from hubadapt.lineage import Names
 from hubadapt.manifest import damage, list_files, read_manifest, write_atomic
 from hubadapt.secret_scan import find_secrets
@@ -89,14 +89,10 @@ def publish(
         ManifestError: The plan is empty.
         HubError: No token, no write rights, a Hub that does not answer, or one changed meanwhile.
     """
-    from huggingface_hub import HfApi
-
-    from hubadapt import __version__
-
-    api = HfApi(endpoint=endpoint, token=token, library_name="hubadapt", library_version=__version__)
+    api = _api(token, endpoint)
     if not plans:
         raise ManifestError(f"the run {run} made nothing to publish.", "Add a stage that makes a model or a dataset.")
-    _require_token(api, plans[0].id)
+    _require_write(api, plans[0].id)
     receipts: list[Published] = []
     for plan in plans:
         report(plan, "started")
@@ -106,7 +102,29 @@ def publish(
     return receipts
 
 
-def _require_token(api: Any, what: str) -> None:
+def require_token(what: str, *, token: str | None = None, endpoint: str | None = None) -> None:
+    """Stop where publishing could not even begin.
+
+    Args:
+        what: What is to be published, for the message.
+        token: As for `publish`.
+        endpoint: As for `publish`.
+
+    Raises:
+        HubError: There is no token, or the Hub does not take it or does not answer.
+    """
+    _require_write(_api(token, endpoint), what)
+
+
+def _api(token: str | None, endpoint: str | None) -> Any:
+    from huggingface_hub import HfApi
+
+    from hubadapt import __version__
+
+    return HfApi(endpoint=endpoint, token=token, library_name="hubadapt", library_version=__version__)
+
+
+def _require_write(api: Any, what: str) -> None:
     from huggingface_hub import get_token
 
     if api.token is None and get_token() is None:
@@ -122,6 +140,8 @@ def _publish_one(api: Any, plan: RepositoryPlan, *, private: bool) -> Published:
 
     with explained(plan.id, write=True, endpoint=api.endpoint):
         api.create_repo(plan.id, repo_type=plan.type, private=private, exist_ok=True)
+        if plan.revision != MAIN:
+            api.create_branch(plan.id, repo_type=plan.type, branch=plan.revision, exist_ok=True)
         remote = _snapshot(api, plan)
         uploads = changed(
             plan, remote, {upload.path: _git_blob(upload) for upload in plan.uploads if upload.size < _REGULAR_LIMIT}
@@ -134,13 +154,18 @@ def _publish_one(api: Any, plan: RepositoryPlan, *, private: bool) -> Published:
             for upload in uploads
         ]
         commit = api.create_commit(
-            plan.id, operations, repo_type=plan.type, commit_message=plan.message, parent_commit=remote.head
+            plan.id,
+            operations,
+            repo_type=plan.type,
+            revision=plan.revision,
+            commit_message=plan.message,
+            parent_commit=remote.head,
         )
         return Published(plan.id, plan.type, commit.oid, len(uploads), url)
 
 
 def _snapshot(api: Any, plan: RepositoryPlan) -> Remote:
-    info = api.repo_info(plan.id, repo_type=plan.type, files_metadata=True)
+    info = api.repo_info(plan.id, repo_type=plan.type, revision=plan.revision, files_metadata=True)
     return Remote(
         info.sha,
         {

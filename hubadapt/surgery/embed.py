@@ -56,6 +56,9 @@ class Start:
     body: Literal["copy", "link"] = "copy"
 
 
+_USUAL = Start()
+
+
 @dataclass(frozen=True)
 class Embedded:
     """What surgery did to one table.
@@ -77,7 +80,7 @@ def embed(
     base: Path,
     tokenizer: Path,
     target: Path,
-    start: Start,
+    start: Start = _USUAL,
     *,
     advance: Callable[[int], object] = lambda _: None,
 ) -> dict[str, Embedded]:

@@ -1,0 +1,44 @@
+"""`HubCardMixin`: the trainer's card is ours, whenever and however the trainer pushes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hubadapt.integrations.own_run import OwnRun
+from hubadapt.integrations.training_record import Training
+from hubadapt.manifest import write_atomic
+
+
+class HubCardMixin:
+    """Makes a trainer write hubadapt's card where it would write its own.
+
+    Trainers write `README.md` anew at every `push_to_hub`, so that one which a callback wrote is lost; the method they
+    call for it is what can be replaced. Put the mixin first::
+
+        class Trainer(HubCardMixin, SFTTrainer):
+            hubadapt_run = Path("runs/my-model-ru")
+
+    Attributes:
+        hubadapt_run: The run folder that the model came from.
+
+    Raises:
+        ManifestError: From the constructor, when the folder holds no run.
+    """
+
+    hubadapt_run: Path
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._own_run = OwnRun.read(Path(self.hubadapt_run))
+        super().__init__(*args, **kwargs)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write the card to the output folder; what transformers and TRL pass is known from the run already."""
+        trainer: Any = self
+        if not trainer.is_world_process_zero():
+            return
+        folder = Path(trainer.args.output_dir)
+        repository = getattr(trainer, "hub_model_id", None) or trainer.args.hub_model_id or folder.name
+        write_atomic(
+            folder / "README.md", self._own_run.card(Training(trainer.args, trainer.state), folder, repository)
+        )

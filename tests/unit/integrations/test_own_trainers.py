@@ -1,0 +1,114 @@
+"""In a user's own trainer: our card survives every push, and each checkpoint becomes a revision that loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pico
+import pytest
+from datasets import Dataset
+from huggingface_hub import HfApi, hf_hub_download
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+
+from hubadapt import HubCardMixin, HubStageCallback
+from hubadapt.errors import HubError, ManifestError
+
+TEXTS = Dataset.from_dict({"text": pico.russian(12)})
+ARGUMENTS = {
+    "max_steps": 2, "per_device_train_batch_size": 2, "save_steps": 1, "learning_rate": 0.01, "report_to": "none",
+    "disable_tqdm": True, "use_cpu": True, "save_total_limit": 1,
+}  # fmt: skip
+PAIRS = {"prompt": ["Утро", "Лес"] * 3, "chosen": [" в лесу"] * 6, "rejected": [" нет"] * 6}
+
+
+def sft(cls, folder, parts, **more):
+    return cls(args=SFTConfig(str(folder), max_length=32, **ARGUMENTS, **more), train_dataset=TEXTS, **parts)
+
+
+def plain(cls, folder, parts, **more):
+    ids = [{"input_ids": row, "labels": row} for row in [[1, 2, 3, 4]] * 8]
+    return cls(args=TrainingArguments(str(folder), **ARGUMENTS, **more), train_dataset=ids, **parts)
+
+
+def dpo(cls, folder, parts, **more):
+    return cls(args=DPOConfig(str(folder), **ARGUMENTS, **more), train_dataset=Dataset.from_dict(PAIRS), **parts)
+
+
+def kto(cls, folder, parts, **more):
+    rows = {"prompt": PAIRS["prompt"], "completion": PAIRS["chosen"], "label": [True, False] * 3}
+    return cls(args=KTOConfig(str(folder), **ARGUMENTS, **more), train_dataset=Dataset.from_dict(rows), **parts)
+
+
+TRAINERS = {"sft": (SFTTrainer, sft), "plain": (Trainer, plain), "dpo": (DPOTrainer, dpo), "kto": (KTOTrainer, kto)}
+
+
+@pytest.fixture
+def parts(finished):
+    folder = finished.out / "3-pretrain" / "model"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token
+    return {"model": AutoModelForCausalLM.from_pretrained(folder), "processing_class": tokenizer}
+
+
+def with_card(trainer: type, run: Path) -> type:
+    return type("Own", (HubCardMixin, trainer), {"hubadapt_run": run})
+
+
+@pytest.mark.parametrize("kind", TRAINERS)
+def test_the_card_that_a_trainer_pushes_is_ours(kind, finished, parts, hub, at_hub, tmp_path):
+    trainer_class, build = TRAINERS[kind]
+    name = f"local/own-{kind}"
+    with at_hub(hub.endpoint, hub.token):
+        trainer = build(with_card(trainer_class, finished.out), tmp_path / "out", parts, hub_model_id=name)
+        trainer.train()
+        trainer.push_to_hub()
+        card = Path(hf_hub_download(name, "README.md", cache_dir=tmp_path / "cache")).read_text("utf-8")
+    assert f"# own-{kind}" in card
+    assert "## Recipe" in card and "learning_rate `0.01`" in card
+    assert "2 steps" in card
+    assert hub.token not in card and str(tmp_path) not in card
+
+
+def test_each_checkpoint_becomes_a_revision_that_loads(finished, parts, hub, at_hub, tmp_path):
+    name = "local/own-steps"
+    with at_hub(hub.endpoint, hub.token):
+        trainer = sft(SFTTrainer, tmp_path / "out", parts)
+        trainer.add_callback(HubStageCallback(finished.out, name))
+        trainer.train()
+        api = HfApi(endpoint=hub.endpoint, token=hub.token)
+        assert {branch.name for branch in api.list_repo_refs(name).branches} == {"main", "step-1", "step-2"}
+        files = api.list_repo_files(name, revision="step-2")
+        loaded = AutoModelForCausalLM.from_pretrained(name, revision="step-2", cache_dir=tmp_path / "cache")
+        AutoTokenizer.from_pretrained(name, revision="step-1", cache_dir=tmp_path / "cache")
+        card = Path(hf_hub_download(name, "README.md", revision="step-1", cache_dir=tmp_path / "cache"))
+        assert "1 steps" in card.read_text("utf-8")
+    for ours, theirs in zip(trainer.model.parameters(), loaded.parameters(), strict=True):
+        assert ours.equal(theirs)
+    assert not [file for file in files if file.endswith((".pt", ".bin", ".pth"))]
+    assert not list((tmp_path / "out" / ".hub").glob("step-*"))
+
+
+def test_a_checkpoint_that_could_not_be_published_is_an_error_at_the_end(finished, parts, hub, at_hub, tmp_path):
+    with at_hub(hub.endpoint, hub.read_token):
+        trainer = sft(SFTTrainer, tmp_path / "out", parts)
+        trainer.add_callback(HubStageCallback(finished.out, "local/read-only"))
+        with pytest.raises(HubError, match="2 of 2 checkpoints were not published, the first step-1"):
+            trainer.train()
+    assert trainer.state.global_step == 2
+
+
+def test_without_a_token_nothing_is_trained(finished, parts, hub, at_hub, tmp_path):
+    with at_hub(hub.endpoint):
+        trainer = sft(SFTTrainer, tmp_path / "out", parts)
+        trainer.add_callback(HubStageCallback(finished.out, "local/none"))
+        with pytest.raises(HubError, match="there is no token"):
+            trainer.train()
+    assert trainer.state.global_step == 0
+
+
+def test_a_folder_that_is_no_run_is_refused_before_the_trainer_is_built(parts, tmp_path):
+    with pytest.raises(ManifestError):
+        sft(with_card(SFTTrainer, tmp_path), tmp_path / "out", parts)
+    with pytest.raises(ManifestError):
+        HubStageCallback(tmp_path, "local/none")
