@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +33,7 @@ from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
 
 NEW_ROWS_NAME = "new_rows.json"
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -220,16 +221,15 @@ def _blocks(givens: Givens, rows: Rows) -> Iterator[torch.Tensor]:
 def _report(givens: Givens, method: Initialisation, rows: Rows) -> Embedded:
     new = givens.pieces.rows_of(Origin.COMPOSED)
     written = compose_blocks(rows, givens.table, new) if isinstance(rows, VocabMap) else [rows]
-    old = givens.table.split(4096)
     return Embedded(
         str(method),
-        float(torch.cat([block.float().norm(dim=1) for block in old]).mean()),
+        float(_norms(torch.split(givens.table, _BLOCK)).mean()),
         _norms(compose_blocks(givens.pieces, givens.table, new)),
         _norms(written),
     )
 
 
-def _norms(blocks: Iterator[torch.Tensor] | list[torch.Tensor]) -> np.ndarray:
+def _norms(blocks: Iterable[torch.Tensor]) -> np.ndarray:
     norms: np.ndarray = torch.cat([torch.zeros(0), *(block.float().norm(dim=1) for block in blocks)]).numpy()
     return norms
 
