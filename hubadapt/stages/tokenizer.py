@@ -245,7 +245,7 @@ def _learnt(
     most = SWEEP[-1] if config.new_tokens == "auto" else config.new_tokens
     rules = Rules(scripts, config.longest, config.banned)
     lesson = Lesson(most, occurrences, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
-    with context.progress("learning merges", 1) as advance:
+    with context.progress("learning new tokens", 1) as advance:
         protected = _protected(context, dialect, scripts)
         additions = learn(start, words, lesson, protected=protected, least_uses=config.least_uses)
         advance(1)

@@ -11,7 +11,9 @@ import torch
 from tokenizers import pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from hubadapt.card import model_card
 from hubadapt.checkpoint import find_tables, load_config, read_tensor
+from hubadapt.lineage import Names
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap
 
 METHODS = {
@@ -99,6 +101,16 @@ def test_russian_takes_fewer_tokens_than_with_the_base(adapted):
         AutoTokenizer.from_pretrained(folder) for folder in (adapted.folder / "base", folder_of(adapted, "tokenizer"))
     )
     assert len(new.encode(texts)) < 0.9 * len(old.encode(texts))
+
+
+def test_the_card_speaks_of_ids_only_where_they_stay(adapted):
+    made = next(made for made in adapted.manifest.artifacts() if made.name == "embed")
+    card = model_card(adapted.manifest, made, Names(adapted.manifest, "me"))
+    facts = next(record.facts for record in adapted.manifest.stages if record.kind == "tokenizer")
+    moved = facts["method"] == "replace" or facts["dropped"]
+    assert ("old tokens keep their ids" in card) == (not moved)
+    assert ("merges make every token |" in card) == (facts["method"] == "replace")
+    assert (f"{facts['dropped']} old tokens were taken out" in card) == bool(facts["dropped"])
 
 
 def test_the_second_run_does_nothing(adapted):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from hubadapt.errors import ModelError, UserError, raise_all
-from hubadapt.tokenizer.gates.entries import merges, old_ids, repeatable, special_tokens, tokens
+from hubadapt.tokenizer.gates.entries import merges, old_ids, repeatable, scores, special_tokens, tokens
 from hubadapt.tokenizer.gates.loaded import chat, loading, sentencepiece
 from hubadapt.tokenizer.gates.lossless import code_points, streaming, texts
 from hubadapt.tokenizer.gates.trial import Finding, Trial
@@ -31,6 +31,7 @@ GATES: Mapping[str, Check] = {
     "old-ids": old_ids,
     "special-tokens": special_tokens,
     "merges": merges,
+    "scores": scores,
     "loading": loading,
     "sentencepiece": sentencepiece,
     "chat": chat,

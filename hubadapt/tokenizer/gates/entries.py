@@ -70,6 +70,15 @@ def merges(trial: Trial) -> Finding | None:
     return compare([*stays, *_alone(trial, _ordinary(trial), *by_merges), *_cut_apart(trial)])
 
 
+def scores(trial: Trial) -> Finding | None:
+    """Old pieces of a Unigram keep their scores, and every new one is written as itself alone."""
+    if trial.new_content["model"]["type"] != "Unigram":
+        return None
+    before, after = (dict(map(tuple, one["model"]["vocab"])) for one in (trial.old_content, trial.new_content))
+    kept = [] if trial.replaced else [(piece, after.get(piece) == score, True) for piece, score in before.items()]
+    return compare([*kept, *((token, _is_alone(trial.new, token), True) for token in trial.tokens)])
+
+
 def _stays(trial: Trial) -> list[Case]:
     """Each old merge whose parts are still there is there too, in the old order and before those of old parts alone.
 
