@@ -66,8 +66,8 @@ class Incoming:
 class BlobStore:
     """The content of big files, by sha256.
 
-    Blobs belong to no repository: whoever knows a sha256 may read that blob by way of any repository open to them,
-    which is fair where all content is one user's, and tells them little that they do not know.
+    Blobs belong to no repository: two that hold the same content share one. Who may read one is decided by the
+    repositories that point to it.
 
     Args:
         root: Folder of the blobs.

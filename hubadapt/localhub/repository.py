@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dulwich.objects import Commit, ObjectID, Tag
+from dulwich.objects import Blob, Commit, ObjectID, Tag
 from dulwich.refs import Ref, check_ref_format
 from dulwich.repo import Repo
 
@@ -178,6 +178,11 @@ class Repository:
         """What git holds for a file: its content, or the pointer of a big one."""
         with self.git() as git:
             return trees.blob_content(git, entry.oid)
+
+    def holds(self, content: bytes) -> bool:
+        """Whether git holds this very content, in whatever commit."""
+        with self.git() as git:
+            return Blob.from_string(content).id in git.object_store
 
     def text(self, commit: str, path: str) -> str | None:
         """The content of a small text file, or None where there is none."""

@@ -8,9 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,9 +76,8 @@ def running(data: Path, port: int = 0) -> Iterator[str]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": search}
     )
     try:
-        endpoint = _first_line(process)
-        _wait_until_healthy(endpoint, process)
-        yield endpoint
+        # The server writes it once it accepts connections.
+        yield _first_line(process)
     finally:
         _stop(process)
 
@@ -152,19 +148,6 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
     if not line:
         raise HubError("The embedded Hub did not start.", "See its message above; is the hub extra installed?")
     return line.decode().strip()
-
-
-def _wait_until_healthy(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    # The address is this machine's own, whatever proxy the environment names.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with opener.open(f"{endpoint}/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise HubError(f"The embedded Hub at {endpoint} does not answer.", "See its message above.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import inspect
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +27,12 @@ from hubadapt.localhub.repository import Repository
 MAX_JSON = 16 << 20
 """Cap on a JSON body in bytes."""
 
+STALL = 120.0
+"""Seconds after which a body of which nothing more arrives is given up."""
+
 Body = dict[str, Any]
+
+_UNPRINTABLE = re.compile(r"[^ -~]+")
 
 
 class RawPaths:
@@ -127,18 +134,52 @@ def repository_of(request: Request) -> Repository:
 
 async def json_body(request: Request) -> Body:
     """The JSON object a request carries; an empty body counts as an empty object."""
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > MAX_JSON:
-            raise Refusal(413, "The body is too big")
+    return parse_object(await whole_body(request, MAX_JSON) or b"{}")
+
+
+def parse_object(raw: bytes | bytearray) -> Body:
+    """Read a JSON object.
+
+    Raises:
+        Refusal: It is none, or nested deeper than this Python reads.
+    """
     try:
-        body = json.loads(raw or b"{}")
-    except ValueError as error:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body is not JSON: {error}") from error
-    if not isinstance(body, dict):
+    if not isinstance(found, dict):
         raise Refusal(400, "The body is not a JSON object")
-    return body
+    return found
+
+
+async def pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body of a request as it arrives.
+
+    Raises:
+        Refusal: Nothing more of it came for a long time (408), so that a connection is not held for ever.
+    """
+    stream = aiter(request.stream())
+    try:
+        while True:
+            yield await asyncio.wait_for(anext(stream), STALL)
+    except StopAsyncIteration:
+        return
+    except TimeoutError:
+        raise Refusal(408, f"Nothing of the body arrived for {STALL:.0f} s", headers={"Connection": "close"}) from None
+
+
+async def whole_body(request: Request, limit: int) -> bytearray:
+    """The body of a request.
+
+    Raises:
+        Refusal: It is bigger than `limit` bytes.
+    """
+    raw = bytearray()
+    async for piece in pieces(request):
+        raw += piece
+        if len(raw) > limit:
+            raise Refusal(413, f"The body is bigger than {limit} bytes")
+    return raw
 
 
 def with_json(handler: Callable[[Request, Body], Response]) -> Callable[[Request], Awaitable[Response]]:
@@ -167,7 +208,7 @@ async def receive(request: Request, into: Incoming, limit: int) -> None:
 async def blocks(request: Request) -> AsyncIterator[bytearray]:
     """The body of a request in blocks of about a megabyte, gathered from the small pieces that arrive."""
     gathered = bytearray()
-    async for piece in request.stream():
+    async for piece in pieces(request):
         gathered += piece
         if len(gathered) >= BLOCK:
             yield gathered
@@ -206,8 +247,8 @@ def next_page(request: Request, **changes: object) -> dict[str, str]:
 async def show_refusal(request: Request, error: Exception) -> Response:
     """The reply for a refusal."""
     assert isinstance(error, Refusal)
-    # A header holds no line breaks and only Latin letters; the body has the message as it is.
-    plain = error.message.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
+    # A header holds printable Latin letters and no spaces around them; the body has the message as it is.
+    plain = _UNPRINTABLE.sub(" ", error.message.encode("ascii", "replace").decode()).strip()
     headers = {"X-Error-Message": plain, **error.headers}
     if error.code:
         headers["X-Error-Code"] = error.code
@@ -221,12 +262,17 @@ async def show_bad_text(request: Request, error: Exception) -> Response:
 
 async def show_disk_error(request: Request, error: Exception) -> Response:
     """The reply where the disk is full: a status that clients do not answer with retries."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return await show_refusal(request, Refusal(507, "The disk of this Hub is full"))
     raise error
 
 
+class _Silence(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing."""
+
+
 async def show_disconnect(request: Request, error: Exception) -> Response:
-    """The reply nobody reads, to a client that went away in mid-body."""
+    """No reply, to a client that went away in mid-body or broke the rules of HTTP there and was told so."""
     assert isinstance(error, ClientDisconnect)
-    return Response(status_code=400)
+    return _Silence()

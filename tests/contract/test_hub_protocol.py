@@ -157,9 +157,22 @@ def test_git_lfs_takes_what_has_the_right_hash_and_nothing_else(hub):
     assert hub.post(verify, {"oid": oid, "size": len(content)}).status == 404
     assert hub.ask(upload, "PUT", content).status == 200
     assert hub.post(verify, {"oid": oid, "size": len(content)}).status == 200
-    body = {"operation": "download", "objects": [{"oid": oid, "size": len(content)}]}
-    found = hub.post(f"/{name}.git/info/lfs/objects/batch", body).json()["objects"][0]
+    assert hub.commit(name, HEADER, ("lfsFile", {"path": "a.bin", "algo": "sha256", "oid": oid})).status == 200
+    found = lfs_download(hub, name, oid)
     assert hub.ask(found["actions"]["download"]["href"].removeprefix(hub.endpoint)).body == content
+
+
+def lfs_download(hub, name, oid):
+    body = {"operation": "download", "objects": [{"oid": oid, "size": 1}]}
+    return hub.post(f"/{name}.git/info/lfs/objects/batch", body).json()["objects"][0]
+
+
+def test_git_lfs_gives_out_what_the_repository_points_to_and_nothing_else(hub):
+    secret, public = hub.repository(private=True), hub.repository()
+    oid, upload, _ = lfs_upload(hub, secret, b"known by its hash alone")
+    hub.ask(upload, "PUT", b"known by its hash alone")
+    hub.commit(secret, HEADER, ("lfsFile", {"path": "a.bin", "algo": "sha256", "oid": oid}))
+    assert lfs_download(hub, public, oid)["error"]["code"] == 404
 
 
 def test_an_upload_address_is_good_for_its_file_only(hub):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -29,7 +28,9 @@ from hubadapt.localhub.web import (
     hub_of,
     next_page,
     number,
+    parse_object,
     part,
+    pieces,
     reply,
     repository_of,
     with_json,
@@ -100,29 +101,19 @@ def history(request: Request) -> Response:
 
 async def _lines(request: Request) -> AsyncIterator[Body]:
     rest = bytearray()
-    async for piece in request.stream():
+    async for piece in pieces(request):
         start = len(rest)
         rest += piece
         # Only the new bytes are searched: a line of megabytes arrives in many pieces.
         if (end := rest.rfind(b"\n", start)) >= 0:
             for line in bytes(rest[:end]).split(b"\n"):
                 if line.strip():
-                    yield _parse(line)
+                    yield parse_object(line)
             del rest[: end + 1]
         if len(rest) > _MAX_LINE:
             raise Refusal(413, "A file in this commit is too big to go without git-lfs or Xet")
     if rest.strip():
-        yield _parse(bytes(rest))
-
-
-def _parse(line: bytes) -> Body:
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise Refusal(400, "A line of the commit is not JSON") from error
-    if not isinstance(found, dict):
-        raise Refusal(400, "A line of the commit is not a JSON object")
-    return found
+        yield parse_object(bytes(rest))
 
 
 def _value(line: Body) -> Body:

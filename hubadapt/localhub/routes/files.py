@@ -25,6 +25,7 @@ from hubadapt.localhub.web import (
     part,
     reply,
     repository_of,
+    whole_body,
 )
 
 _PAGE, _EXPANDED_PAGE = 1000, 100
@@ -54,12 +55,7 @@ async def paths_info(request: Request) -> Response:
         body = await json_body(request)
         paths, expand = body.get("paths"), bool(body.get("expand"))
     else:
-        raw = b""
-        async for piece in request.stream():
-            raw += piece
-            if len(raw) > MAX_JSON:
-                raise Refusal(413, "The body is too big")
-        form = parse_qs(raw.decode("utf-8", "replace"))
+        form = parse_qs((await whole_body(request, MAX_JSON)).decode("utf-8", "replace"))
         paths, expand = form.get("paths", []), form.get("expand", [""])[0].lower() in ("true", "1")
     if not isinstance(paths, list):
         raise Refusal(400, 'The body has no list "paths"')

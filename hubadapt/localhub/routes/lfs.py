@@ -10,7 +10,9 @@ from starlette.routing import Route
 from hubadapt.localhub import tickets
 from hubadapt.localhub.addresses import is_hash, require_hash
 from hubadapt.localhub.content import Content, serve
+from hubadapt.localhub.pointers import Pointer
 from hubadapt.localhub.refusals import Refusal
+from hubadapt.localhub.repository import Repository
 from hubadapt.localhub.web import Body, endpoint, hub_of, part, receive, reply, repository_of, with_json, writer
 
 _TYPE = {"Content-Type": "application/vnd.git-lfs+json"}
@@ -22,14 +24,14 @@ MAX_FILE = 1 << 40
 @with_json
 def batch(request: Request, body: Body) -> Response:
     """Say where to put the objects that are missing, or where to get those that are here."""
-    repository_of(request)
+    repository = repository_of(request)
     upload = body.get("operation") == "upload"
     if upload:
         writer(request)
     wanted = body.get("objects")
     if not isinstance(wanted, list) or len(wanted) > _MAX_OBJECTS:
         raise Refusal(422, f'"objects" must be a list of at most {_MAX_OBJECTS}')
-    objects = [_upload(request, item) if upload else _download(request, item) for item in wanted]
+    objects = [_upload(request, item) if upload else _download(request, repository, item) for item in wanted]
     return reply({"transfer": "basic", "hash_algo": "sha256", "objects": objects}, headers=_TYPE)
 
 
@@ -73,9 +75,11 @@ def _upload(request: Request, item: object) -> dict[str, object]:
     return found | {"authenticated": True, "actions": actions}
 
 
-def _download(request: Request, item: object) -> dict[str, object]:
+def _download(request: Request, repository: Repository, item: object) -> dict[str, object]:
     oid, size = _object(item)
-    if hub_of(request).blobs.size(oid) is None:
+    held = hub_of(request).blobs.size(oid)
+    # Content belongs to no repository: only what this one points to is given out by way of it.
+    if held is None or not repository.holds(Pointer(oid, held).text()):
         return {"oid": oid, "size": size, "error": {"code": 404, "message": "Object does not exist"}}
     return {"oid": oid, "size": size, "actions": {"download": _action(request, "get", oid)}}
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from hubadapt.localhub import tickets
 from hubadapt.localhub.addresses import require_hash
 from hubadapt.localhub.refusals import Refusal
-from hubadapt.localhub.web import blocks, endpoint, hub_of, part, receive, reply, repository_of, writer
+from hubadapt.localhub.web import endpoint, hub_of, part, receive, reply, repository_of, whole_body, writer
 from hubadapt.localhub.xet_format import MAX_SHARD, MAX_XORB, FormatError, parse_shard
 
 _WRITE = "xet write"
@@ -44,16 +44,12 @@ async def put_xorb(request: Request) -> Response:
 async def put_shard(request: Request) -> Response:
     """Receive a shard, and put together the files it describes before answering."""
     await run_in_threadpool(_require_ticket, request)
-    body = bytearray()
-    async for block in blocks(request):
-        body += block
-        if len(body) > MAX_SHARD:
-            raise Refusal(413, f"The shard is bigger than {MAX_SHARD} bytes")
+    body = bytes(await whole_body(request, MAX_SHARD))
     try:
-        files = parse_shard(bytes(body))
+        files = parse_shard(body)
     except FormatError as error:
         raise Refusal(400, f"Not a shard: {error}") from error
-    await run_in_threadpool(hub_of(request).xet.keep_shard, bytes(body), files)
+    await run_in_threadpool(hub_of(request).xet.keep_shard, body, files)
     return reply({"result": 1})
 
 
