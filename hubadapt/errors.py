@@ -40,6 +40,14 @@ class ManifestError(UserError):
     """A manifest or a file that it names is missing or damaged."""
 
 
+class LicenceError(UserError):
+    """A licence is missing, not known, or does not allow what is to be published."""
+
+
+class CardError(UserError):
+    """A card says what its Hub would refuse, or something else than the files beside it."""
+
+
 class HubError(UserError):
     """A Hub refused, could not be reached, or holds something else than expected."""
 

@@ -29,11 +29,13 @@ class ModelRef(Noun):
         id: Hub id (`owner/name`), or the folder as the user wrote it.
         revision: Full commit sha, or `sha256:` and the hash of the folder's content.
         local: Whether `id` is a folder.
+        license: Licence that its card names, or its `license_name` where that is `other`; empty where none is named.
     """
 
     id: str
     revision: str
     local: bool = False
+    license: str = ""
 
 
 class FileEntry(Noun):
@@ -119,6 +121,30 @@ class StageRecord(Noun):
     fingerprint: str
 
 
+class LicenceLink(Noun):
+    """One link of a run's licence chain: what models or texts are under, and what follows for what is published.
+
+    Attributes:
+        names: Sources of models (`base`, a sibling's name), or of texts as their rows name them.
+        role: `base`, `sibling`, or what texts were read for: `trained on`, `measured on`.
+        license: As it was found; empty where none was named.
+        kinds: What it is in the words of `licence_terms`, the strictest last.
+        asks: What it asks, one line.
+        decision: The owner's own words from the recipe, where one covers this link.
+        problem: What keeps the run from being published, one line; empty where nothing does.
+        hint: What to do about it, one line.
+    """
+
+    names: tuple[str, ...]
+    role: Literal["base", "sibling", "trained on", "measured on"]
+    license: str
+    kinds: tuple[str, ...]
+    asks: str
+    decision: str = ""
+    problem: str = ""
+    hint: str = ""
+
+
 class Manifest(Noun):
     """The one record of a run, from which cards, pushes and comparisons are derived.
 
@@ -127,6 +153,10 @@ class Manifest(Noun):
         name: The run's name; the prefix of every repository it publishes.
         language: ISO 639-1 code of the target language.
         license: Licence of the published models, as a Hub identifier.
+        license_name: Name of that licence, where it is `other`.
+        license_link: Address of its text, where it is `other`.
+        license_decisions: The owner's own decisions and their reasons, by source or licence.
+        licences: The licence chain, from all of these.
         base: The base model.
         siblings: Other tunes of the base, by name.
         recipe: The recipe's text, verbatim.
@@ -139,6 +169,10 @@ class Manifest(Noun):
     name: str
     language: str
     license: str
+    license_name: str = ""
+    license_link: str = ""
+    license_decisions: dict[str, str] = Field(default_factory=dict)
+    licences: tuple[LicenceLink, ...] = ()
     base: ModelRef
     siblings: dict[str, ModelRef] = Field(default_factory=dict)
     recipe: str

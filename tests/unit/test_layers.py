@@ -27,6 +27,8 @@ LAYERS = (
         "lineage",
         "token_ids",
         "hub_lists",
+        "licence_terms",
+        "licences",
     ),
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
     ("corpus", "generation", "training", "evaluation", "surgery", "compare"),
