@@ -24,6 +24,8 @@ _PUBLIC = {
     "embed": "hubadapt.surgery.embed",
     "solve_propagation": "hubadapt.propagation.solve",
     "propagate_table": "hubadapt.propagation.apply",
+    "propagate": "hubadapt.surgery.propagate",
+    "Lep": "hubadapt.surgery.propagate",
     "RowTraining": "hubadapt.training.rows",
     "VocabularyAdaptationCallback": "hubadapt.training.guards",
     "HubCardMixin": "hubadapt.integrations.card_mixin",

@@ -16,6 +16,7 @@ from hubadapt.cli.embed import embed
 from hubadapt.cli.hub import hub
 from hubadapt.cli.measure import measure
 from hubadapt.cli.new import new
+from hubadapt.cli.propagate import propagate
 from hubadapt.cli.push import push
 from hubadapt.cli.run import run
 from hubadapt.cli.stages import stages
@@ -46,7 +47,7 @@ def cli() -> None:
     """Give an open language model another language's vocabulary, carry it into every tune, publish it on the Hub."""
 
 
-for command in (measure, new, check, run, card, push, verify, compare, embed, stages, hub, demo):
+for command in (measure, new, check, run, card, push, verify, compare, embed, propagate, stages, hub, demo):
     cli.add_command(command)
 
 

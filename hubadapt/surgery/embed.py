@@ -33,7 +33,7 @@ from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
 
 NEW_ROWS_NAME = "new_rows.json"
-_BLOCK = 4096
+_BLOCK = 512
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,19 @@ def model_folder(text: str, scratch: Path) -> Iterator[Path]:
         HubError: The download failed.
         MissingExtraError: It is a GGUF file, and the package gguf is not installed.
     """
-    if not text.endswith(".gguf"):
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        # Pinning it as `resolve` does would read all of it.
+        yield folder
+        return
+    path = Path(text).expanduser()
+    if path.is_dir():  # Pinning it by its hash, as a run does, would read all of it.
+        yield path
+        return
+    if path.suffix != ".gguf":
         yield local_folder(resolve(text, Path.cwd()).ref, Path.cwd())
         return
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".gguf-", dir=scratch) as name:
-        from_gguf(Path(text).expanduser(), Path(name) / "model")
+        from_gguf(path, Path(name) / "model")
         yield Path(name) / "model"
