@@ -14,7 +14,7 @@ from hubadapt.errors import ModelError
 
 _PLAIN = ("F64", "F32", "F16", "BF16")
 _QUANTISED_SUFFIXES = (".qweight", ".weight_packed", ".weight_format")
-_BLOCK = 4096
+_BLOCK = 512
 _SHOWN = 5
 
 
@@ -66,8 +66,11 @@ def require_finite(folder: Path, name: str, table: torch.Tensor) -> None:
     """
     rows: list[int] = []
     for start in range(0, len(table), _BLOCK):
-        finite = torch.isfinite(table[start : start + _BLOCK]).all(dim=1)
-        rows += (torch.nonzero(~finite).flatten() + start).tolist()
+        block = table[start : start + _BLOCK]
+        # A sum tells ten times as fast; finite values whose sum overflows are told apart below.
+        if not torch.isfinite(block.sum(dim=1, dtype=torch.float32)).all():
+            finite = torch.isfinite(block).all(dim=1)
+            rows += (torch.nonzero(~finite).flatten() + start).tolist()
     if rows:
         more = ", …" if len(rows) > _SHOWN else ""
         raise ModelError(

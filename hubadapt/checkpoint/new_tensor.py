@@ -16,7 +16,7 @@ import torch
 from hubadapt.checkpoint.shards import StoredTensor
 from hubadapt.checkpoint.transfer import Advance, copy_range, write_all
 
-_ROWS = 4096
+_ROWS = 512
 _ALIGNMENT = 8
 _NAMES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 

@@ -20,7 +20,7 @@ from hubadapt.checkpoint.whole import require_space, whole_folder
 from hubadapt.errors import ModelError
 from hubadapt.manifest import write_atomic
 
-_ROWS = 4096
+_ROWS = 512
 
 
 @dataclass(frozen=True)
