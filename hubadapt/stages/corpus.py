@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,10 @@ class Config(StageConfig):
         description="Each with `path` (file or folder) or `hub` (dataset; `config`, `split`), `language`, and perhaps "
         "`license`, `column`, `weight`, `max_documents`; only those in the target language are trained on",
     )
-    held_out: float = Field(0.05, gt=0, lt=1, description="Share of target-language documents kept for measuring")
+    also_split: tuple[str, ...] = Field(
+        (), description="Other languages to learn from as well, as the tokenizer's `replace` does; else all is held out"
+    )
+    held_out: float = Field(0.05, gt=0, lt=1, description="Share of the documents to learn from kept for measuring")
 
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
@@ -116,7 +119,7 @@ def run(context: StageContext, config: Config) -> StageResult:
     """Gather text and split it by document into a training and a held-out part."""
     folder = context.folder / "dataset"
     with DatasetWriter(folder) as writer:
-        gathering = _Gathering(writer, context.manifest.language, config.held_out)
+        gathering = _Gathering(writer, (context.manifest.language, *config.also_split), config.held_out)
         for source in config.sources:
             gathering.take(source, _documents(source, context))
         gathering.require_both()
@@ -126,8 +129,8 @@ def run(context: StageContext, config: Config) -> StageResult:
 class _Gathering:
     """Documents on their way into the dataset: each text once, in its split, and counted."""
 
-    def __init__(self, writer: DatasetWriter, language: str, held_out: float) -> None:
-        self._writer, self._language, self._held_out = writer, language, held_out
+    def __init__(self, writer: DatasetWriter, split: Collection[str], held_out: float) -> None:
+        self._writer, self._split, self._held_out = writer, split, held_out
         self._seen: set[bytes] = set()
         self._tally: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
         self._read: list[tuple[Source, Counter[str]]] = []
@@ -140,21 +143,22 @@ class _Gathering:
             if digest[:16] in self._seen or not document.text.strip():
                 continue
             self._seen.add(digest[:16])
-            trained = source.language == self._language and not held_out_by(digest, self._held_out)
+            trained = source.language in self._split and not held_out_by(digest, self._held_out)
             self._add("train" if trained else "test", document, source)
         self._writer.end_source(source.weight)
 
     def require_both(self) -> None:
-        """Stop where nothing is left to train on, or nothing to measure on."""
-        counts: Counter[str] = Counter()
-        for source, read in self._read:
-            counts.update(read if source.language == self._language else {})
-        trained, held_out = counts["train_documents"], counts["test_documents"]
-        if not trained or not held_out:
-            raise CorpusError(
-                f"of the corpus, {trained} documents are left to train on and {held_out} to measure on.",
-                "Give it more documents, or another share: `held_out:` of the stage corpus.",
-            )
+        """Stop where in a language that is split nothing is left to train on, or nothing to measure on."""
+        for language in dict.fromkeys(self._split):
+            counts: Counter[str] = Counter()
+            for source, read in self._read:
+                counts.update(read if source.language == language else {})
+            trained, held_out = counts["train_documents"], counts["test_documents"]
+            if not trained or not held_out:
+                raise CorpusError(
+                    f"the {language!r} corpus leaves {trained} documents to train on and {held_out} to measure on.",
+                    "Give it more documents, or another share: `held_out:` of the stage corpus.",
+                )
 
     def facts(self, revisions: Mapping[str, str]) -> dict[str, Any]:
         """Counts by what the rows name as their source, and by source of the recipe with its weight."""

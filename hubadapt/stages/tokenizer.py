@@ -90,7 +90,7 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     if "base" in outlook.folders:
         yield from model_problems(outlook.folders["base"])
         yield from _unigram_misfits(config, outlook.folders["base"])
-    for problem, hint in _misfits(config):
+    for problem, hint in (*_misfits(config), *_unsplit(config, outlook)):
         yield RecipeError(f"stage tokenizer: {problem}.", hint)
     for name in config.allow:
         if name not in GATES:
@@ -134,6 +134,18 @@ def _misfits(config: Config) -> Iterator[tuple[str, str]]:
         )
     if config.new_tokens == 0 and not (config.keep_first or config.drop_scripts):
         yield "`new_tokens: 0` changes nothing", "Give a number, or `keep_first` or `drop_scripts`."
+
+
+def _unsplit(config: Config, outlook: Outlook) -> Iterator[tuple[str, str]]:
+    """Languages of `ratios` whose text is all there to be measured on."""
+    corpus = outlook.configs.get("corpus")
+    split = (outlook.language, *(corpus.model_dump()["also_split"] if corpus else config.ratios))
+    missing = [language for language in config.ratios if language not in split]
+    if missing:
+        yield (
+            f"`ratios` names {' and '.join(missing)}, of which the corpus keeps no text to learn from",
+            f"Add to the stage corpus: `also_split: [{', '.join(missing)}]`.",
+        )
 
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
@@ -272,10 +284,7 @@ def _gates(
 
 def _replaced(context: StageContext, config: Config, content: dict[str, Any], rows: int) -> NewVocabulary:
     dataset = context.latest_folder("dataset")
-    texts = {
-        language: [*read_split(dataset, "train", language)] or read_split(dataset, "test", language)
-        for language in config.ratios
-    }
+    texts = {language: read_split(dataset, "train", language) for language in config.ratios}
     try:
         mixed = at_ratios(texts, config.ratios)
         return replace(content, mixed, size=int(config.new_tokens), old_rows=rows)

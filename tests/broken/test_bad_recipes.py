@@ -260,3 +260,16 @@ def test_a_model_folder_that_does_not_exist_is_named(refused, workshop):
         "the model folder ./base does not exist.",
         "Check `base` and `siblings` in the recipe; paths start at its folder.",
     )
+
+
+def test_a_vocabulary_cannot_be_learnt_from_text_that_is_all_kept_to_measure_on(cli, workshop):
+    stage = workshop.stage("tokenizer")
+    stage.clear()
+    stage.update(method="replace", new_tokens=420, ratios={"ru": 1, "en": 2, "el": 1})
+    workshop.stage("corpus")["also_split"] = ["el"]
+    outcome = cli("check", workshop.write())
+    assert outcome.code == 1
+    assert (
+        "stage tokenizer: `ratios` names en, of which the corpus keeps no text to learn from.\n"
+        "Add to the stage corpus: `also_split: [en]`.\n"
+    ) in outcome.err

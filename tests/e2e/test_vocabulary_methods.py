@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from hubadapt.card import model_card
 from hubadapt.checkpoint import find_tables, load_config, read_tensor
+from hubadapt.corpus.dataset import read_split
 from hubadapt.lineage import Names
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap
 
@@ -47,6 +48,7 @@ def adapted(request, tmp_path_factory) -> pico.Workshop:
     end = json.loads((workshop.folder / "base" / "tokenizer.json").read_text("utf-8"))["added_tokens"][0]["id"]
     for folder in (generation.parent, workshop.folder / "sibling"):
         (folder / generation.name).write_text(json.dumps({"eos_token_id": [end], "bos_token_id": end}), "utf-8")
+    workshop.stage("corpus").update(also_split=["en"] if "ratios" in request.param else [])
     stage = workshop.stage("tokenizer")
     stage.clear()
     stage.update(request.param)
@@ -101,6 +103,15 @@ def test_russian_takes_fewer_tokens_than_with_the_base(adapted):
         AutoTokenizer.from_pretrained(folder) for folder in (adapted.folder / "base", folder_of(adapted, "tokenizer"))
     )
     assert len(new.encode(texts)) < 0.9 * len(old.encode(texts))
+
+
+def test_no_text_that_is_measured_on_was_learnt_from(adapted):
+    dataset = folder_of(adapted, "corpus")
+    learnt = {text for language in ("ru", "en") for text in read_split(dataset, "train", language)}
+    facts = next(record.facts for record in adapted.manifest.stages if record.kind == "tokenizer")
+    for language in ("ru", "en"):
+        assert read_split(dataset, "test", language) and not learnt & {*read_split(dataset, "test", language)}
+        assert bool(read_split(dataset, "train", language)) == (language == "ru" or facts["method"] == "replace")
 
 
 def test_the_card_speaks_of_ids_only_where_they_stay(adapted):

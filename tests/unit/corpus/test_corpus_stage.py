@@ -73,6 +73,26 @@ def test_other_languages_are_only_measured_on(corpus):
     assert len(read_split(folder_of(corpus), "test", "en")) == 10
 
 
+def test_a_language_that_is_split_as_well_is_split_by_the_same_rule_and_loses_nothing(corpus):
+    before = read_split(folder_of(corpus), "test", "en")
+    own = [read_split(folder_of(corpus), split, "ru") for split in ("train", "test")]
+    corpus.stage("corpus")["also_split"] = ["en"]
+    corpus.write()
+    corpus.run()
+    train, test = (read_split(folder_of(corpus), split, "en") for split in ("train", "test"))
+    assert train and test and [text for text in before if text in test] == test
+    assert {*train} | {*test} == {*before} and not {*train} & {*test}
+    assert all(held_out_by(text_hash(text), 0.2) == (text in test) for text in before)
+    assert [read_split(folder_of(corpus), split, "ru") for split in ("train", "test")] == own
+
+
+def test_a_language_that_is_split_as_well_must_have_text_for_both(cli, corpus):
+    corpus.stage("corpus")["also_split"] = ["en", "el"]
+    outcome = cli("run", corpus.write())
+    assert outcome.code == 1
+    assert "the 'el' corpus leaves 0 documents to train on and 0 to measure on." in outcome.err
+
+
 def test_equal_and_blank_documents_are_taken_once_and_never(corpus):
     different = [f"Это строка {number}." for number in range(20)]
     rows = [{"text": text} for text in [*different, *different, " "] * 3]
@@ -100,7 +120,7 @@ def test_a_corpus_with_nothing_to_train_on_or_nothing_held_out_is_refused(cli, c
     outcome = cli("run", corpus.write())
     assert outcome.code == 1
     assert outcome.err.endswith(
-        f"of the corpus, {trained} documents are left to train on and {held} to measure on.\n"
+        f"the 'ru' corpus leaves {trained} documents to train on and {held} to measure on.\n"
         "Give it more documents, or another share: `held_out:` of the stage corpus.\n"
     )
 

@@ -61,6 +61,7 @@ def test_a_size_that_is_found_is_marked_among_larger_ones(workshop):
 
 
 def test_a_vocabulary_trained_anew_has_densities_and_no_picture(workshop):
+    workshop.stage("corpus")["also_split"] = ["en"]
     facts = facts_of(run_tokenizer(workshop, method="replace", new_tokens=420, ratios={"ru": 1, "en": 1}))
     gain = facts["characters_per_token"]
     assert gain["sweep"] == [] and gain["base"]["value"] < gain["new"]["value"]
