@@ -33,8 +33,8 @@ class Proposal:
 
 def add_blob(repository: Repository, content: bytes) -> str:
     """Store content in git and return its id; nothing refers to it yet."""
-    # Under the lock because dulwich refuses to write an object that another thread is writing.
-    with repository.lock, repository.git() as git:
+    # One at a time, because dulwich refuses to write an object that another thread is writing.
+    with repository.changing() as git:
         blob = Blob.from_string(content)
         git.object_store.add_object(blob)
         return str(blob.id.decode())
@@ -50,7 +50,7 @@ def commit(repository: Repository, branch: str, proposal: Proposal) -> str:
         Refusal: There is no such branch (404), its head is not the parent asked for (412), or the changes do not fit.
     """
     ref = Ref(f"refs/heads/{branch}".encode())
-    with repository.lock, repository.git() as git:
+    with repository.changing() as git:
         head = git.refs.read_ref(ref)
         if head is None:
             raise missing_revision(branch)

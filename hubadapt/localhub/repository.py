@@ -72,6 +72,17 @@ class Repository:
         finally:
             git.close()
 
+    @contextmanager
+    def changing(self) -> Iterator[Repo]:
+        """Open the git repository to write to it, one writer at a time."""
+        with self.lock, self.git() as git:
+            try:
+                yield git
+            except OSError:
+                # Where a disk is full, dulwich leaves locks behind, which would stop every later writer.
+                remove_locks(self.folder)
+                raise
+
     # Settings
 
     def settings(self) -> Settings:
@@ -116,12 +127,12 @@ class Repository:
             Refusal: It exists (409), or the name is not one git allows (400).
         """
         ref = _checked_ref(name)
-        with self.lock, self.git() as git:
+        with self.changing() as git:
             if not overwrite and git.refs.read_ref(ref) is not None:
                 raise Refusal(409, f"Reference already exists: {name}")
             try:
                 git.refs.set_if_equals(ref, None, ObjectID(commit.encode()))
-            except OSError as error:
+            except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
                 raise Refusal(409, f"{name} collides with a name that is part of it, or that it is part of") from error
 
     def delete_ref(self, name: str) -> None:
@@ -131,7 +142,7 @@ class Repository:
             Refusal: It does not exist (404).
         """
         ref = _checked_ref(name)
-        with self.lock, self.git() as git:
+        with self.changing() as git:
             if git.refs.read_ref(ref) is None:
                 raise missing_revision(name)
             git.refs.remove_if_equals(ref, None)
@@ -224,6 +235,12 @@ def write_settings(folder: Path, settings: Settings) -> None:
     part = folder / "settings.json.part"
     part.write_text(json.dumps(asdict(settings)), encoding="utf-8")
     os.replace(part, folder / "settings.json")
+
+
+def remove_locks(folder: Path) -> None:
+    """Remove the lock files in the git repository under a folder; only for the one who alone may write to it."""
+    for lock in (folder / "git").rglob("*.lock"):
+        lock.unlink(missing_ok=True)
 
 
 def new_settings(private: bool, sdk: str | None) -> Settings:

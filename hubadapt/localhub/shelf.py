@@ -16,7 +16,7 @@ from hubadapt.localhub.addresses import KINDS, RepoId, is_name
 from hubadapt.localhub.attributes import DEFAULT
 from hubadapt.localhub.committing import first_commit
 from hubadapt.localhub.refusals import Refusal, missing_repository
-from hubadapt.localhub.repository import MAIN, Repository, Settings, write_settings
+from hubadapt.localhub.repository import MAIN, Repository, Settings, remove_locks, write_settings
 from hubadapt.localhub.trees import BlobFacts
 
 
@@ -99,8 +99,8 @@ class Shelf:
 
     def remove_stale_locks(self) -> None:
         """Remove the lock files of a server that was killed; only for the one who alone serves the folder."""
-        for lock in self._root.glob("*/*/*/git/**/*.lock"):
-            lock.unlink(missing_ok=True)
+        for folder in self._root.glob("*/*/*"):
+            remove_locks(folder)
 
     def _folder(self, address: RepoId) -> Path:
         return self._root / address.plural / address.namespace / address.name

@@ -6,11 +6,11 @@ import base64
 import hashlib
 import json
 import socket
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+from xet_by_hand import shard_of, xorb_of
 
 HEADER = ("header", {"summary": "Change", "description": ""})
 
@@ -235,21 +235,6 @@ def test_headers_of_a_file(hub, served):
 def xet_write(hub, name):
     token = hub.ask(f"/api/models/{name}/xet-write-token/main", token=hub.token).json()
     return lambda path, body: hub.ask(f"/xet/mark/v1/{path}", "POST", body, token=token["accessToken"])
-
-
-def xorb_of(*chunks):
-    sizes = [len(chunk).to_bytes(3, "little") for chunk in chunks]
-    return b"".join(b"\0" + size + b"\0" + size + chunk for size, chunk in zip(sizes, chunks, strict=True))
-
-
-def shard_of(xorb, chunks, sha256, size):
-    def raw(text):
-        return struct.pack("<4Q", *(int(text[start : start + 16], 16) for start in range(0, 64, 16)))
-
-    head = b"HFRepoMetaData".ljust(32, b"\0") + struct.pack("<QQ", 2, 0)
-    block = raw("1" * 64) + struct.pack("<IIQ", 1 << 30, 1, 0)
-    block += raw(xorb) + struct.pack("<IIII", 0, size, 0, chunks)
-    return head + block + raw(sha256) + bytes(16) + b"\xff" * 32 + bytes(16)
 
 
 def test_xet_builds_a_file_from_its_chunks(hub):
