@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from hubadapt.tokenizer.rules import Rules
 from hubadapt.tokenizer.scripts import scripts_of, shares_english_script
 from hubadapt.tokenizer.sources import read_source
 from hubadapt.tokenizer.sweep import MULTIPLE, knee, sweep_sizes
-from hubadapt.types import Progress
+from hubadapt.types import Progress, silent
 
 SIZES = tuple(2**power for power in range(8, 16))
 """Numbers of new tokens that are measured by default, as far as the text gives them."""
@@ -35,11 +34,6 @@ LARGEST = 2**20
 """The largest number of new tokens that can be asked for."""
 
 _LATIN = ("Latin",)
-
-
-@contextmanager
-def _silent(description: str, total: int) -> Iterator[Callable[[int], object]]:
-    yield lambda _: None
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def measure_tokenizer(
     corpora: Mapping[str, Sequence[Path]] | None = None,
     sizes: Sequence[int] = (),
     min_occurrences: int | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Report:
     """Measure how densely a tokenizer writes some languages, and what new tokens would gain.
 

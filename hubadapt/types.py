@@ -6,14 +6,20 @@ a pure function of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 """Opens a progress bar: `with progress("counting", total) as advance: advance(1)`."""
+
+
+@contextmanager
+def silent(description: str, total: int) -> Iterator[Callable[[int], object]]:
+    """The `Progress` that shows nothing."""
+    yield lambda count: None
 
 
 class Noun(BaseModel):

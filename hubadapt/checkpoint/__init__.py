@@ -9,7 +9,7 @@ from hubadapt.checkpoint.new_tensor import NewTensor
 from hubadapt.checkpoint.shards import shard_map
 from hubadapt.checkpoint.tables import Tables, find_tables, load_config
 from hubadapt.checkpoint.whole import require_empty
-from hubadapt.checkpoint.write import Written, write_with_tables
+from hubadapt.checkpoint.write import Written, write_with_tables, written_size
 
 __all__ = [
     "NewTensor",
@@ -23,4 +23,5 @@ __all__ = [
     "require_finite",
     "shard_map",
     "write_with_tables",
+    "written_size",
 ]

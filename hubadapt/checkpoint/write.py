@@ -115,6 +115,15 @@ def write_with_tables(
     return _account(files, placed, body)
 
 
+def written_size(source: Path, tables: Mapping[str, NewTensor]) -> int:
+    """Bytes that `write_with_tables` calls `advance` with in all.
+
+    Raises:
+        ModelError: As `write_with_tables`.
+    """
+    return sum(file.size for file in _planned(source, tables, find_tables(load_config(source))).values())
+
+
 def _planned(source: Path, tables: Mapping[str, NewTensor], roles: Tables | None) -> dict[str, _File]:
     shards = read_shards(source)
     stored = {name: tensor for shard in shards.values() for name, tensor in shard.tensors.items()}

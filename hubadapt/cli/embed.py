@@ -79,9 +79,7 @@ def embed(
             seed=seed,
             body="link" if link else "copy",
         )
-        size = sum(path.stat().st_size for path in base.glob("*.safetensors"))
-        advance = stack.enter_context(bar("writing the model", size))
-        tables = surgery.embed(base, tokenizer, out, start, advance=advance)
+        tables = surgery.embed(base, tokenizer, out, start, progress=bar)
     click.echo(_as_text(tables, out))
 
 

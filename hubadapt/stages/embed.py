@@ -74,9 +74,7 @@ def run(context: StageContext, config: Config) -> StageResult:
         texts=_texts(context, config),
         seed=config.seed,
     )
-    with context.progress("writing the model", 1) as advance:
-        tables = embed(base, context.latest_folder("tokenizer"), folder, start)
-        advance(1)
+    tables = embed(base, context.latest_folder("tokenizer"), folder, start, progress=context.progress)
     return StageResult(
         made=(Made("embed", "model", folder, "base"),),
         facts={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ from hubadapt.checkpoint import (
     read_tensor,
     require_finite,
     write_with_tables,
+    written_size,
 )
 from hubadapt.checkpoint.whole import whole_folder
 from hubadapt.embeddings import Donor, Givens, Initialisation, Rows, find_initialisation
@@ -30,6 +31,7 @@ from hubadapt.portable import make_portable
 from hubadapt.tokenizer.between import map_between
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
+from hubadapt.types import Progress, silent
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
 
 NEW_ROWS_NAME = "new_rows.json"
@@ -83,7 +85,7 @@ def embed(
     target: Path,
     start: Start = _USUAL,
     *,
-    advance: Callable[[int], object] = lambda _: None,
+    progress: Progress = silent,
 ) -> dict[str, Embedded]:
     """Write `base` to `target` with the vocabulary of `tokenizer`: old rows bit for bit, new rows initialised.
 
@@ -96,7 +98,7 @@ def embed(
             tokenizers' entries.
         target: Folder to make; replaced if it exists.
         start: How new rows begin.
-        advance: Called with the number of bytes just written.
+        progress: Opens progress bars.
 
     Raises:
         ModelError: The base is damaged, its tables are quantised or hold NaN or infinity, or map and tables disagree.
@@ -113,7 +115,7 @@ def embed(
         rows = method(givens)
         made[name] = _new_table(givens, rows)
         report[name] = _report(givens, method, rows)
-    with whole_folder(target) as folder:
+    with whole_folder(target) as folder, progress("writing the model", written_size(base, made)) as advance:
         write_with_tables(
             base,
             folder,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from hubadapt.checkpoint import NewTensor
-from hubadapt.checkpoint.shards import StoredTensor, read_shards
+from hubadapt.checkpoint import written_size
+from hubadapt.checkpoint.shards import read_shards
 from hubadapt.checkpoint.transfer import reflink
 from hubadapt.checkpoint.whole import require_space
 from hubadapt.errors import ModelError, RecipeError
@@ -22,7 +21,7 @@ from hubadapt.propagation.rows import usable_rows
 from hubadapt.propagation.solve import Propagation, UndeterminedMapError
 from hubadapt.surgery.adapted import Adapted, read_adapted
 from hubadapt.surgery.sibling import Sibling, new_body, new_tables, own_rows, read_sibling, write_sibling
-from hubadapt.types import Progress
+from hubadapt.types import Progress, silent
 
 _MATRICES = 3 * 2**29
 """Bytes that the D × D matrices of the siblings of one pass may take: 1.5 GiB."""
@@ -108,11 +107,6 @@ class Propagated:
         }
 
 
-@contextmanager
-def _quiet(description: str, total: int) -> Iterator[Callable[[int], object]]:
-    yield lambda count: None
-
-
 def propagate(
     base: Path,
     adapted: Path,
@@ -120,7 +114,7 @@ def propagate(
     out: Path,
     lep: Lep | None = None,
     *,
-    progress: Progress = _quiet,
+    progress: Progress = silent,
 ) -> dict[str, Propagated]:
     """Write each sibling with the vocabulary that the adapted base has, its body as it was.
 
@@ -167,7 +161,7 @@ def propagate(
             own = {table: own_rows(sibling, step, unmoved[table]) for table, step in steps.items()}
             body = new_body(sibling, read.body, scale)
             tensors = new_tables(sibling, steps, own, maps[name]) | body
-            with progress(f"writing {name}", _size(sibling, tensors)) as advance:
+            with progress(f"writing {name}", written_size(sibling.folder, tensors)) as advance:
                 write_sibling(sibling, out / name, tensors, adapted, body=lep.body, advance=advance)
             done[name] = _report(sibling, read, maps.pop(name), own, len(body))
     return done
@@ -241,11 +235,3 @@ def _shares(file: Path, out: Path) -> bool:
     shared = reflink(file, probe)
     probe.unlink(missing_ok=True)
     return shared
-
-
-def _size(sibling: Sibling, tensors: Mapping[str, NewTensor]) -> int:
-    """Bytes that writing a sibling advances by."""
-    stored: dict[str, StoredTensor] = {
-        name: tensor for shard in read_shards(sibling.folder).values() for name, tensor in shard.tensors.items()
-    }
-    return sum(tensors[name].size if name in tensors else tensor.size for name, tensor in stored.items())
