@@ -13,7 +13,19 @@ from starlette.requests import ClientDisconnect
 
 from hubadapt.localhub.hub import Hub
 from hubadapt.localhub.refusals import Refusal
-from hubadapt.localhub.routes import absent, collections, commits, files, identity, lfs, pages, refs, repos, xet
+from hubadapt.localhub.routes import (
+    absent,
+    collections,
+    commits,
+    discussions,
+    files,
+    identity,
+    lfs,
+    pages,
+    refs,
+    repos,
+    xet,
+)
 from hubadapt.localhub.web import RawPaths, show_bad_text, show_disconnect, show_disk_error, show_refusal
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -32,7 +44,7 @@ def create_app(data: Path, *, user: str = "local", hosts: Sequence[str] = LOOPBA
         An ASGI application; `app.state.hub` is the Hub behind it.
     """
     # The order decides: files before pages, and what is named before what matches anything.
-    modules = (identity, collections, refs, commits, xet, lfs, absent, files, repos, pages)
+    modules = (identity, collections, refs, commits, discussions, xet, lfs, absent, files, repos, pages)
     app = Starlette(
         routes=[route for module in modules for route in module.ROUTES],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(RawPaths)],

@@ -11,12 +11,12 @@ from hubadapt.localhub.refusals import Refusal
 
 @dataclass(frozen=True)
 class Change:
-    """One line of a commit: put a git blob at a path, or delete a file or a folder.
+    """One line of a commit: put a git blob at a path, or delete a file, a folder, or whichever of them is there.
 
     `is_lfs` says that the blob is a pointer to a big file.
     """
 
-    action: Literal["put", "delete", "delete folder"]
+    action: Literal["put", "delete", "delete folder", "delete either"]
     path: str
     oid: str = ""
     is_lfs: bool = False
@@ -32,7 +32,7 @@ def apply(files: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]
     for change in changes:
         if change.action == "put":
             result[change.path] = change.oid
-        elif change.action == "delete":
+        elif change.action == "delete" or (change.action == "delete either" and change.path in result):
             if result.pop(change.path, None) is None:
                 raise Refusal(404, f"A file with this name doesn't exist: {change.path}", "EntryNotFound")
         else:

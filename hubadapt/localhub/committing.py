@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dulwich.index import commit_tree
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID, Tree
-from dulwich.refs import Ref
+from dulwich.refs import Ref, check_ref_format
 from dulwich.repo import Repo
 
 from hubadapt.localhub.attributes import with_lfs_paths
@@ -40,8 +40,8 @@ def add_blob(repository: Repository, content: bytes) -> str:
         return str(blob.id.decode())
 
 
-def commit(repository: Repository, branch: str, proposal: Proposal) -> str:
-    """Add a commit to a branch and return the branch's head.
+def commit(repository: Repository, ref: str, proposal: Proposal) -> str:
+    """Add a commit to a branch or pull request, by its full name, and return the head.
 
     Where the changes change nothing, and where the very commit was made already (a client repeats it when the reply
     was lost), the head stays as it is.
@@ -49,23 +49,45 @@ def commit(repository: Repository, branch: str, proposal: Proposal) -> str:
     Raises:
         Refusal: There is no such branch (404), its head is not the parent asked for (412), or the changes do not fit.
     """
-    ref = Ref(f"refs/heads/{branch}".encode())
+    name = Ref(ref.encode())
     with repository.changing() as git:
-        head = git.refs.read_ref(ref)
+        head = git.refs.read_ref(name) if check_ref_format(name) else None
         if head is None:
-            raise missing_revision(branch)
-        old = git.object_store[ObjectID(head)]
-        assert isinstance(old, Commit)
-        if _is_repeated(git, old, proposal):
+            raise missing_revision(ref)
+        if _is_repeated(git, _commit(git, head), proposal):
             return str(head.decode())
         if proposal.parent is not None and proposal.parent != head.decode():
             raise Refusal(412, _STALE)
-        tree = _new_tree(git, old, proposal.changes)
-        if tree == old.tree:
-            return str(head.decode())
-        made = new_commit(git, tree, [ObjectID(head)], proposal.author, proposal.message)
-        if not git.refs.set_if_equals(ref, ObjectID(head), made):
+        made = make_commit(git, ObjectID(head), proposal)
+        if made != head and not git.refs.set_if_equals(name, ObjectID(head), made):
             raise Refusal(409, "Another commit was made at the same time. Please retry.")
+        return str(made.decode())
+
+
+def make_commit(git: Repo, onto: ObjectID, proposal: Proposal) -> ObjectID:
+    """Write a commit onto another, or return that one where nothing changes; no branch is moved.
+
+    Raises:
+        Refusal: The changes do not fit.
+    """
+    old = _commit(git, onto)
+    tree = _new_tree(git, old, proposal.changes)
+    return onto if tree == old.tree else new_commit(git, tree, [onto], proposal.author, proposal.message)
+
+
+def squash(repository: Repository, branch: str, author: str, message: str) -> str:
+    """Replace the history of a branch by one commit with the same files; returns it.
+
+    Raises:
+        Refusal: There is no such branch (404).
+    """
+    name = Ref(f"refs/heads/{branch}".encode())
+    with repository.changing() as git:
+        head = git.refs.read_ref(name) if check_ref_format(name) else None
+        if head is None:
+            raise missing_revision(branch)
+        made = new_commit(git, _commit(git, head).tree, [], author, message)
+        git.refs.set_if_equals(name, ObjectID(head), made)
         return str(made.decode())
 
 
@@ -88,7 +110,7 @@ def first_commit(git: Repo, branch: str, author: str, files: dict[str, bytes]) -
     blobs = {path: Blob.from_string(content) for path, content in files.items()}
     for blob in blobs.values():
         git.object_store.add_object(blob)
-    tree = _write_tree(git, {path: blob.id.decode() for path, blob in blobs.items()})
+    tree = write_tree(git, {path: blob.id.decode() for path, blob in blobs.items()})
     made = new_commit(git, tree, [], author, "initial commit")
     git.refs.set_if_equals(Ref(f"refs/heads/{branch}".encode()), None, made)
 
@@ -96,14 +118,19 @@ def first_commit(git: Repo, branch: str, author: str, files: dict[str, bytes]) -
 def _is_repeated(git: Repo, head: Commit, proposal: Proposal) -> bool:
     if proposal.parent is None or [proposal.parent.encode()] != list(head.parents):
         return False
-    before = git.object_store[head.parents[0]]
-    if head.message != proposal.message.encode() or not isinstance(before, Commit):
+    if head.message != proposal.message.encode():
         return False
-    return bool(_new_tree(git, before, proposal.changes) == head.tree)
+    return bool(_new_tree(git, _commit(git, head.parents[0]), proposal.changes) == head.tree)
+
+
+def _commit(git: Repo, oid: bytes) -> Commit:
+    found = git.object_store[ObjectID(oid)]
+    assert isinstance(found, Commit)
+    return found
 
 
 def _new_tree(git: Repo, base: Commit, changes: Sequence[Change]) -> ObjectID:
-    files = apply(_files(git, base.tree), changes)
+    files = apply(files_of(git, base.tree), changes)
     big = [change.path for change in changes if change.is_lfs and files.get(change.path) == change.oid]
     if big:
         known = git.object_store[ObjectID(files[".gitattributes"].encode())] if ".gitattributes" in files else None
@@ -113,15 +140,17 @@ def _new_tree(git: Repo, base: Commit, changes: Sequence[Change]) -> ObjectID:
             blob = Blob.from_string(after)
             git.object_store.add_object(blob)
             files[".gitattributes"] = blob.id.decode()
-    return _write_tree(git, files)
+    return write_tree(git, files)
 
 
-def _files(git: Repo, tree: ObjectID) -> dict[str, str]:
+def files_of(git: Repo, tree: ObjectID) -> dict[str, str]:
+    """The git ids of the files under a tree, by path."""
     found = iter_tree_contents(git.object_store, tree)
     return {item.path.decode(): item.sha.decode() for item in found if item.path and item.sha}
 
 
-def _write_tree(git: Repo, files: dict[str, str]) -> ObjectID:
+def write_tree(git: Repo, files: dict[str, str]) -> ObjectID:
+    """Write the tree of some files, given their git ids by path."""
     if not files:
         empty = Tree()
         git.object_store.add_object(empty)

@@ -82,6 +82,17 @@ def commit_json(info: CommitInfo) -> Json:
     }
 
 
+def commit_event(info: CommitInfo) -> Json:
+    """A commit as the events of a pull request show it."""
+    return {
+        "id": info.sha[:24],
+        "type": "commit",
+        "createdAt": date(info.when),
+        "author": {"name": info.author},
+        "data": {"subject": _title(info.message), "oid": info.sha},
+    }
+
+
 def _title(message: str) -> str:
     return message.partition("\n")[0]
 

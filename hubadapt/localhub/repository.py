@@ -120,8 +120,12 @@ class Repository:
         """Tag names and the commits they stand for."""
         return self._refs("refs/tags/")
 
+    def pulls(self) -> dict[str, str]:
+        """Numbers of pull requests and the commits they stand at."""
+        return self._refs("refs/pr/")
+
     def set_ref(self, name: str, commit: str, overwrite: bool = False) -> None:
-        """Make a branch (`refs/heads/...`) or tag (`refs/tags/...`).
+        """Make a branch (`refs/heads/...`), a tag (`refs/tags/...`) or the commits of a pull request (`refs/pr/N`).
 
         Raises:
             Refusal: It exists (409), or the name is not one git allows (400).
@@ -207,10 +211,12 @@ class Repository:
         with self.git() as git:
             return _info(_commit(git, commit))
 
-    def history(self, commit: str) -> list[CommitInfo]:
-        """A commit and those before it, newest first."""
+    def history(self, commit: str, without: str | None = None) -> list[CommitInfo]:
+        """A commit and those before it, newest first; without another and those before that one."""
+        hidden = [ObjectID(without.encode())] if without else []
         with self.git() as git:
-            return [_info(step.commit) for step in git.get_walker(include=[ObjectID(commit.encode())])]
+            walker = git.get_walker(include=[ObjectID(commit.encode())], exclude=hidden)
+            return [_info(step.commit) for step in walker]
 
     def last_changes(self, commit: str, paths: list[str]) -> dict[str, CommitInfo]:
         """For each path the newest commit that changed it."""

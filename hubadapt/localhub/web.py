@@ -238,6 +238,14 @@ def number(request: Request, name: str, default: int, highest: int) -> int:
     return min(int(text), highest) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
+def number_in(request: Request) -> int:
+    """The number of a discussion in the path of a request."""
+    text = part(request, "number")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise Refusal(404, f"Discussion not found: {text}")
+    return int(text)
+
+
 def next_page(request: Request, **changes: object) -> dict[str, str]:
     """The header that names the next page: this address with some query parameters changed."""
     query = request.url.include_query_params(**changes).query

@@ -268,8 +268,8 @@ def test_xet_refuses_what_does_not_fit(hub):
 
 def test_what_is_not_here_says_so_in_json(hub):
     name = hub.repository()
-    assert hub.post(f"/api/models/{name}/discussions", {}, token=hub.token).status == 501
-    assert hub.commit(name, HEADER, file("a"), revision="main?create_pr=1").status == 501
+    assert hub.post(f"/api/models/{name}/discussions/1/pin", {}, token=hub.token).status == 501
+    assert hub.post("/api/repos/move", {"fromRepo": name, "toRepo": "local/moved"}, token=hub.token).status == 501
     assert "error" in hub.ask("/api/absent/thing").json()
     assert hub.ask("/gpt2/resolve/main/config.json").headers["x-error-code"] == "RepoNotFound"
 

@@ -28,9 +28,7 @@ async def unknown(request: Request, error: Exception) -> Response:
 
 _ONE = "/api/{plural}/{namespace}/{name}"
 ROUTES = [
-    Route(_ONE + "/discussions", absent, methods=_ALL),
     Route(_ONE + "/discussions/{rest:path}", absent, methods=_ALL),
-    Route(_ONE + "/super-squash/{revision}", absent, methods=_ALL),
     Route(_ONE + "/duplicate", absent, methods=_ALL),
     Route(_ONE + "/lfs-files", absent, methods=_ALL),
     Route(_ONE + "/lfs-files/{rest:path}", absent, methods=_ALL),

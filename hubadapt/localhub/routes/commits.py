@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,9 +19,12 @@ from hubadapt.localhub.blobs import BlobStore
 from hubadapt.localhub.changes import Change
 from hubadapt.localhub.committing import Proposal, add_blob, commit
 from hubadapt.localhub.describe import commit_json
+from hubadapt.localhub.discussions import Discussions
 from hubadapt.localhub.pointers import Pointer
+from hubadapt.localhub.pulls import open_pull_with, require_open
 from hubadapt.localhub.refusals import Refusal
 from hubadapt.localhub.repository import Repository
+from hubadapt.localhub.routes.discussions import discussion_url
 from hubadapt.localhub.web import (
     Body,
     endpoint,
@@ -38,14 +42,17 @@ from hubadapt.localhub.web import (
 )
 
 _MAX_LINE = 64 << 20
-_NO_PULL_REQUESTS = "This embedded Hub has no pull requests; commit to a branch instead."
+_DELETIONS: dict[object, Literal["delete", "delete folder", "delete either"]] = {
+    "deletedFile": "delete",
+    "deletedFolder": "delete folder",
+    "deletedEntry": "delete either",
+}
 
 
 @with_json
 def preupload(request: Request, body: Body) -> Response:
     """Say for each file whether it goes to the blob store or into the commit, and what is there now."""
     writer(request)
-    _refuse_pull_request(request)
     repository = repository_of(request)
     head = repository.commit_of(part(request, "revision"))
     attributes = Attributes(_text(repository, head, body, "gitAttributes", ".gitattributes"))
@@ -67,10 +74,8 @@ def preupload(request: Request, body: Body) -> Response:
 
 async def post_commit(request: Request) -> Response:
     """Make a commit from a stream of lines; each small file is stored as it arrives, so that memory stays small."""
-    _refuse_pull_request(request)
     user = await run_in_threadpool(writer, request)
     repository = await run_in_threadpool(repository_of, request)
-    branch = part(request, "revision").removeprefix("refs/heads/")
     blobs = hub_of(request).blobs
     header: Body = {}
     changes: list[Change] = []
@@ -79,12 +84,32 @@ async def post_commit(request: Request) -> Response:
             header = _value(line)
         else:
             changes.append(await run_in_threadpool(_change, repository, blobs, line))
-    message = "\n\n".join(filter(None, (str(header.get("summary") or "Update"), str(header.get("description") or ""))))
-    proposal = Proposal(user, message, changes, header.get("parentCommit"))
-    oid = await run_in_threadpool(commit, repository, branch, proposal)
+    return await run_in_threadpool(_commit, request, repository, user, header, changes)
+
+
+def _commit(request: Request, repository: Repository, user: str, header: Body, changes: list[Change]) -> Response:
+    summary, description = str(header.get("summary") or "Update"), str(header.get("description") or "")
+    parent = header.get("parentCommit")
+    message = "\n\n".join(filter(None, (summary, description)))
+    proposal = Proposal(user, message, changes, None if parent is None else str(parent))
+    done: Body = {"success": True, "hookOutput": ""}
+    if flag(request, "create_pr"):
+        content, oid = open_pull_with(repository, proposal, description)
+        done["pullRequestUrl"] = discussion_url(request, content)
+    else:
+        oid = _onto(repository, part(request, "revision"), proposal)
     address = repository.address
     url = f"{endpoint(request)}/{address.prefix}{address.full_name}/commit/{oid}"
-    return reply({"success": True, "commitOid": oid, "commitUrl": url, "hookOutput": ""})
+    return reply(done | {"commitOid": oid, "commitUrl": url})
+
+
+def _onto(repository: Repository, revision: str, proposal: Proposal) -> str:
+    pull = re.fullmatch(r"refs/pr/(\d{1,9})", revision)
+    if pull is None:
+        return commit(repository, "refs/heads/" + revision.removeprefix("refs/heads/"), proposal)
+    with repository.lock:
+        require_open(Discussions(repository).get(int(pull[1])))
+        return commit(repository, revision, proposal)
 
 
 def history(request: Request) -> Response:
@@ -124,14 +149,14 @@ def _value(line: Body) -> Body:
 
 
 def _change(repository: Repository, blobs: BlobStore, line: Body) -> Change:
-    key, value = line.get("key"), _value(line)
+    key, value = str(line.get("key")), _value(line)
     path = require_path(str(value.get("path", "")).rstrip("/"))
     if key == "file":
         return Change("put", path, add_blob(repository, _decode(value)))
     if key == "lfsFile":
         return Change("put", path, add_blob(repository, _pointer(blobs, path, value).text()), is_lfs=True)
-    if key in ("deletedFile", "deletedFolder"):
-        return Change("delete" if key == "deletedFile" else "delete folder", path)
+    if key in _DELETIONS:
+        return Change(_DELETIONS[key], path)
     raise Refusal(400, f"Unknown line in a commit: {key!r}")
 
 
@@ -165,11 +190,6 @@ def _objects(body: Body, key: str) -> list[dict[str, Any]]:
 def _text(repository: Repository, commit: str, body: Body, key: str, path: str) -> bytes:
     given = body.get(key)
     return (given if isinstance(given, str) else repository.text(commit, path) or "").encode()
-
-
-def _refuse_pull_request(request: Request) -> None:
-    if flag(request, "create_pr") or part(request, "revision").startswith("refs/pr/"):
-        raise Refusal(501, _NO_PULL_REQUESTS)
 
 
 _API = "/api/{plural}/{namespace}/{name}"

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hubadapt.localhub import cards, markdown
+from hubadapt.localhub import cards, markdown, pulls
 from hubadapt.localhub.addresses import KINDS
 from hubadapt.localhub.describe import repository_summary
+from hubadapt.localhub.discussions import Discussions
 from hubadapt.localhub.refusals import Refusal
 from hubadapt.localhub.repository import MAIN, Repository
-from hubadapt.localhub.web import address_of, date, endpoint, hub_of, part, repository_of
+from hubadapt.localhub.web import address_of, date, endpoint, hub_of, number_in, part, repository_of
 
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
@@ -63,6 +64,7 @@ def repository(request: Request) -> Response:
         files=[(entry, files_at + quote(entry.path)) for entry in found.files(commit)],
         branches=[(name, f"{home}/tree/{quote(name, safe='')}", sha) for name, sha in found.branches().items()],
         tags=[(name, f"{home}/tree/{quote(name, safe='')}", sha) for name, sha in found.tags().items()],
+        discussions=len(Discussions(found).all()),
         snippet=_snippet(found, endpoint(request), revision),
     )
 
@@ -82,6 +84,25 @@ def collection(request: Request) -> Response:
         raise Refusal(404, f"Collection not found: {slug}")
     prefixes = {kind: "" if plural == "models" else f"{plural}/" for plural, kind in KINDS.items()}
     return _page("collection", collection=content, prefixes=prefixes)
+
+
+def discussions(request: Request) -> Response:
+    """The discussions and pull requests of a repository."""
+    found = repository_of(request)
+    return _page("discussions", discussions=Discussions(found).all(), **_place(found))
+
+
+def discussion(request: Request) -> Response:
+    """One of them; of a pull request also its commits and what they change."""
+    found = repository_of(request)
+    content = Discussions(found).get(number_in(request))
+    is_pull = content["isPullRequest"]
+    commits, diff = (pulls.commits(found, content), pulls.diff(found, content)) if is_pull else ([], "")
+    return _page("discussion", content=content, commits=commits, diff=diff, **_place(found))
+
+
+def _place(found: Repository) -> dict[str, object]:
+    return {"address": found.address, "home": f"/{found.address.prefix}{found.address.full_name}"}
 
 
 def _page(name: str, **values: object) -> Response:
@@ -119,6 +140,8 @@ for _prefix in ("/datasets", "/spaces", ""):
     _one = _prefix + "/{namespace}/{name}"
     ROUTES += [
         Route(_one, repository),
+        Route(_one + "/discussions", discussions),
+        Route(_one + "/discussions/{number}", discussion),
         Route(_one + "/tree/{revision}", repository),
         Route(_one + "/commit/{revision}", repository),
         Route(_one + "/blob/{revision}/{path:path}", blob),

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hubadapt.localhub.committing import squash
 from hubadapt.localhub.refusals import Refusal
 from hubadapt.localhub.repository import MAIN
 from hubadapt.localhub.web import Body, flag, part, reply, repository_of, with_json, writer
@@ -21,7 +22,10 @@ def refs(request: Request) -> Response:
     ):
         content[key] = [{"name": name, "ref": start + name, "targetCommit": sha} for name, sha in found.items()]
     if flag(request, "include_prs"):
-        content["pullRequests"] = []
+        pulls = repository.pulls()
+        content["pullRequests"] = [
+            {"name": name, "ref": f"refs/pr/{name}", "targetCommit": sha} for name, sha in pulls.items()
+        ]
     return reply(content)
 
 
@@ -64,11 +68,20 @@ def delete_tag(request: Request) -> Response:
     return reply({})
 
 
+@with_json
+def squash_history(request: Request, body: Body) -> Response:
+    """Replace the history of a branch by one commit."""
+    user = writer(request)
+    branch, message = part(request, "branch"), str(body.get("message") or "Super-squash history")
+    return reply({"commitId": squash(repository_of(request), branch, user, message)})
+
+
 _API = "/api/{plural}/{namespace}/{name}"
 ROUTES = [
     Route(_API + "/refs", refs),
     Route(_API + "/branch/{branch}", create_branch, methods=["POST"]),
     Route(_API + "/branch/{branch}", delete_branch, methods=["DELETE"]),
+    Route(_API + "/super-squash/{branch}", squash_history, methods=["POST"]),
     Route(_API + "/tag/{revision}", create_tag, methods=["POST"]),
     Route(_API + "/tag/{revision}", delete_tag, methods=["DELETE"]),
 ]

@@ -21,6 +21,7 @@ import resource
 
 from dulwich.objects import Commit
 
+from hubadapt.localhub import pulls
 from hubadapt.localhub.addresses import RepoId
 from hubadapt.localhub.changes import Change
 from hubadapt.localhub.committing import Proposal, add_blob, commit
@@ -43,7 +44,11 @@ def upload_and_commit(hub):
     repository = hub.shelf.find(OLD)
     pointer = add_blob(repository, Pointer(SHA256, len(BIG)).text())
     changes = [Change("put", f"folder/{number}.txt", add_blob(repository, b"%d" % number)) for number in range(2)]
-    commit(repository, "main", Proposal("local", "Both", [*changes, Change("put", "a.odd", pointer, is_lfs=True)]))
+    commit(
+        repository,
+        "refs/heads/main",
+        Proposal("local", "Both", [*changes, Change("put", "a.odd", pointer, is_lfs=True)]),
+    )
 
 
 def create(hub):
@@ -53,6 +58,13 @@ def create(hub):
 def branch(hub):
     repository = hub.shelf.find(OLD)
     repository.set_ref("refs/heads/stage/one", repository.commit_of("main"))
+
+
+def pull(hub):
+    repository = hub.shelf.find(OLD)
+    change = Change("put", "pulled.txt", add_blob(repository, b"pulled"))
+    content, _ = pulls.open_pull_with(repository, Proposal("local", "Pull", [change]), "Please")
+    pulls.merge(repository, content["num"], "local", "Thanks")
 
 
 def delete(hub):
@@ -120,7 +132,7 @@ def contents(hub, repository, sha):
 
 
 # Making a repository takes about 60 steps, a commit about 40: every few of them are tried.
-@pytest.mark.parametrize(("work", "stride"), [(upload_and_commit, 4), (create, 9), (branch, 1), (delete, 5)])
+@pytest.mark.parametrize(("work", "stride"), [(upload_and_commit, 4), (create, 9), (branch, 1), (pull, 6), (delete, 5)])
 def test_killed_at_any_step_it_holds_all_of_a_change_or_nothing(work, stride, born, tmp_path):
     whole = tmp_path / "whole"
     shutil.copytree(born, whole)

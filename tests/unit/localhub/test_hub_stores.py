@@ -47,7 +47,7 @@ def repository(hub):
 
 def put(repository, path, content, message="Change", parent=None):
     change = Change("put", path, add_blob(repository, content))
-    return commit(repository, "main", Proposal("local", message, [change], parent))
+    return commit(repository, "refs/heads/main", Proposal("local", message, [change], parent))
 
 
 @given(CHANGES)
