@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hubadapt.errors import ModelError, RecipeError, UserError
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
-from hubadapt.surgery.kinship import require_architecture, require_same_ids
+from hubadapt.surgery.kinship import require_akin, require_architecture, require_same_ids
 from hubadapt.surgery.propagate import Lep, propagate
 from hubadapt.vocab_map import VOCAB_MAP_NAME
 
@@ -43,10 +43,17 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     for name, folder in outlook.folders.items():
         if name != "base" and "base" in outlook.folders:
             try:
-                require_architecture(outlook.folders["base"], folder, "sibling")
-                require_same_ids(outlook.folders["base"], folder)
+                _check_sibling(outlook.folders["base"], folder)
             except ModelError as error:
                 yield error
+
+
+def _check_sibling(base: Path, sibling: Path) -> None:
+    tables = require_architecture(base, sibling, "sibling")
+    require_same_ids(base, sibling)
+    # Of models that are named by a Hub id only configuration and tokenizer are there yet.
+    if all(any(folder.glob("*.safetensors")) for folder in (base, sibling)):
+        require_akin(base, sibling, tables)
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:

@@ -18,7 +18,7 @@ from hubadapt.tokenizer.between import map_between
 from hubadapt.tokenizer.families import read_tokenizer_json
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap
 
-_SAVE = "Train it with modules_to_save=[{}], or merge it and save the whole model."
+_SAVE = "Train it with the tables in modules_to_save, or merge it and save the whole model."
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ def _adapter_tables(folder: Path, adapter: Adapter, roles: Tables) -> dict[str, 
     tables = {}
     for name in roles.names:
         names = [name, *([roles.tied_head] if roles.tied_head else [])]
-        if any(other in adapter.low_rank for other in names):
-            raise ModelError(f"the adapter {folder} changes the table {name} by LoRA.", _SAVE.format("embed_tokens"))
         found = [adapter.saved[other] for other in names if other in adapter.saved]
-        if not found:
-            raise ModelError(f"the adapter {folder} does not hold the table {name}.", _SAVE.format("embed_tokens"))
-        if len(found) > 1 and not torch.equal(*found):
+        if not found or any(other in adapter.low_rank for other in names):
+            raise ModelError(f"the adapter {folder} does not hold the table {name} whole.", _SAVE)
+        parted = not torch.equal(*found) if len(found) > 1 else len(names) > 1 and not adapter.kept_tied
+        if parted:
             raise ModelError(
-                f"the adapter {folder} holds {names[0]} and {names[1]}, which the base ties, with different values.",
-                "Train it with ensure_weight_tying=True.",
+                f"the base ties {' and '.join(names)}, but in the adapter {folder} they were trained apart.",
+                "Train it with ensure_weight_tying=True; if your own training kept them tied, set "
+                '"ensure_weight_tying": true in its adapter_config.json.',
             )
         tables[name] = found[0]
     return tables

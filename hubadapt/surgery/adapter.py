@@ -95,10 +95,12 @@ class Adapter:
     Attributes:
         saved: Tensors that it holds whole, by their names in the base's files: tables, and others it trained.
         low_rank: Changes of rank r, by the same names.
+        kept_tied: Whether it was trained with `ensure_weight_tying`.
     """
 
     saved: Mapping[str, torch.Tensor]
     low_rank: Mapping[str, LowRank]
+    kept_tied: bool
 
     def changes(self, base: Path, tables: Tables) -> dict[str, Change]:
         """Changes to the body: to all tensors but the tables.
@@ -158,7 +160,7 @@ def read_adapter(folder: Path, base: Path) -> Adapter:
             raise ModelError(f"{folder} holds {name}, which is more than a plain LoRA adapter.", _MERGE)
     for name, tensor in tensors.items():
         require_finite(folder, name, tensor if tensor.dim() > 1 else tensor[None])
-    return Adapter(saved, low_rank)
+    return Adapter(saved, low_rank, bool(config.get("ensure_weight_tying")))
 
 
 def _low_rank(config: Mapping[str, Any], path: str, down: torch.Tensor, up: torch.Tensor) -> LowRank:

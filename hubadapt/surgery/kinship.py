@@ -61,7 +61,7 @@ def require_same_ids(base: Path, sibling: Path) -> None:
     mine = [entry for entry in model_entries(new) if entry not in known and entry not in added]
     if mine:
         raise ModelError(
-            f"the vocabulary of {sibling} has {len(mine):,} entries that the base's lacks, such as {mine[0]!r}, and "
+            f"the vocabulary of {sibling} has entries that the base's lacks ({len(mine):,}, such as {mine[0]!r}), and "
             "they are no added tokens.",
             "LEP cannot join two changed vocabularies; choose a sibling with the base's own.",
         )
