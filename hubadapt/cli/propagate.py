@@ -116,4 +116,8 @@ def as_text(done: Mapping[str, Propagated], out: Path) -> str:
             if solution.held_out:
                 scores = ", ".join(f"{form} {value:.4g}" for form, value in solution.held_out.items())
                 lines.append(f"  residual on held-out rows: {scores}")
+        if found.appended:
+            lines.append(f"{name}: {found.appended} of {found.own_tokens} tokens of its own got another id.")
+        if found.body_tensors:
+            lines.append(f"{name}: {found.body_tensors} tensors of its body changed.")
     return "\n".join([*lines, *(f"Wrote {out / name}." for name in done)])
