@@ -19,6 +19,7 @@ from hubadapt.localhub.routes import (
     commits,
     discussions,
     files,
+    git,
     identity,
     lfs,
     pages,
@@ -44,7 +45,7 @@ def create_app(data: Path, *, user: str = "local", hosts: Sequence[str] = LOOPBA
         An ASGI application; `app.state.hub` is the Hub behind it.
     """
     # The order decides: files before pages, and what is named before what matches anything.
-    modules = (identity, collections, refs, commits, discussions, xet, lfs, absent, files, repos, pages)
+    modules = (identity, collections, refs, commits, discussions, xet, lfs, git, absent, files, repos, pages)
     app = Starlette(
         routes=[route for module in modules for route in module.ROUTES],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(RawPaths)],

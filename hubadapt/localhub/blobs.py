@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from hubadapt.localhub.addresses import require_hash
 from hubadapt.localhub.refusals import Refusal
@@ -93,6 +94,10 @@ class BlobStore:
     def incoming(self) -> Incoming:
         """Begin to receive a file."""
         return Incoming(self._incoming)
+
+    def scratch(self) -> IO[bytes]:
+        """A nameless file on the same disk, gone when it is closed."""
+        return tempfile.TemporaryFile(dir=self._incoming)
 
     def keep(self, received: Incoming, sha256: str, size: int | None = None) -> None:
         """Move a received file into the store.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dulwich.index import commit_tree
@@ -110,7 +110,7 @@ def first_commit(git: Repo, branch: str, author: str, files: dict[str, bytes]) -
     blobs = {path: Blob.from_string(content) for path, content in files.items()}
     for blob in blobs.values():
         git.object_store.add_object(blob)
-    tree = write_tree(git, {path: blob.id.decode() for path, blob in blobs.items()})
+    tree = write_tree(git, {path: blob.id.decode() for path, blob in blobs.items()}, {})
     made = new_commit(git, tree, [], author, "initial commit")
     git.refs.set_if_equals(Ref(f"refs/heads/{branch}".encode()), None, made)
 
@@ -140,7 +140,7 @@ def _new_tree(git: Repo, base: Commit, changes: Sequence[Change]) -> ObjectID:
             blob = Blob.from_string(after)
             git.object_store.add_object(blob)
             files[".gitattributes"] = blob.id.decode()
-    return write_tree(git, files)
+    return write_tree(git, files, modes_of(git, base.tree, files))
 
 
 def files_of(git: Repo, tree: ObjectID) -> dict[str, str]:
@@ -149,11 +149,19 @@ def files_of(git: Repo, tree: ObjectID) -> dict[str, str]:
     return {item.path.decode(): item.sha.decode() for item in found if item.path and item.sha}
 
 
-def write_tree(git: Repo, files: dict[str, str]) -> ObjectID:
-    """Write the tree of some files, given their git ids by path."""
+def modes_of(git: Repo, tree: ObjectID, files: Mapping[str, str]) -> dict[str, int]:
+    """The modes of the programs and links under a tree, by path, where a set of files holds them unchanged."""
+    found = iter_tree_contents(git.object_store, tree)
+    special = (item for item in found if item.path and item.sha and item.mode and item.mode != _FILE)
+    paths = ((item.path.decode(), item.sha.decode(), item.mode) for item in special)
+    return {path: mode for path, oid, mode in paths if files.get(path) == oid}
+
+
+def write_tree(git: Repo, files: dict[str, str], modes: Mapping[str, int]) -> ObjectID:
+    """Write the tree of some files, given their git ids by path, and the modes of those that are not plain ones."""
     if not files:
         empty = Tree()
         git.object_store.add_object(empty)
         return empty.id
-    blobs = [(path.encode(), ObjectID(oid.encode()), _FILE) for path, oid in files.items()]
+    blobs = [(path.encode(), ObjectID(oid.encode()), modes.get(path, _FILE)) for path, oid in files.items()]
     return commit_tree(git.object_store, blobs)

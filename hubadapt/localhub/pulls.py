@@ -15,7 +15,7 @@ from dulwich.patch import write_tree_diff
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from hubadapt.localhub.committing import Proposal, files_of, make_commit, new_commit, write_tree
+from hubadapt.localhub.committing import Proposal, files_of, make_commit, modes_of, new_commit, write_tree
 from hubadapt.localhub.discussions import Content, Discussions, add, comment, require_text, set_status
 from hubadapt.localhub.refusals import Refusal
 from hubadapt.localhub.repository import MAIN, CommitInfo, Repository
@@ -79,7 +79,8 @@ def merge(repository: Repository, number: int, author: str, text: str) -> Conten
         if side.conflicts:
             raise Refusal(409, f"These files were changed on both sides: {', '.join(side.conflicts)}")
         message = _message(content, commits(repository, content))
-        made = _commit_once(git, main, write_tree(git, side.files), author, message)
+        modes = modes_of(git, _commit(git, head).tree, side.files) | modes_of(git, _commit(git, main).tree, side.files)
+        made = _commit_once(git, main, write_tree(git, side.files, modes), author, message)
         content["mergeCommitId"] = made.decode()
         set_status(content, author, "merged")
         if text.strip():

@@ -130,7 +130,7 @@ class Repository:
         Raises:
             Refusal: It exists (409), or the name is not one git allows (400).
         """
-        ref = _checked_ref(name)
+        ref = checked_ref(name)
         with self.changing() as git:
             if not overwrite and git.refs.read_ref(ref) is not None:
                 raise Refusal(409, f"Reference already exists: {name}")
@@ -145,7 +145,7 @@ class Repository:
         Raises:
             Refusal: It does not exist (404).
         """
-        ref = _checked_ref(name)
+        ref = checked_ref(name)
         with self.changing() as git:
             if git.refs.read_ref(ref) is None:
                 raise missing_revision(name)
@@ -244,9 +244,10 @@ def write_settings(folder: Path, settings: Settings) -> None:
 
 
 def remove_locks(folder: Path) -> None:
-    """Remove the lock files in the git repository under a folder; only for the one who alone may write to it."""
-    for lock in (folder / "git").rglob("*.lock"):
-        lock.unlink(missing_ok=True)
+    """Remove locks and half-received packs of the git repository in a folder; for the one who alone may write to it."""
+    for pattern in ("*.lock", "objects/pack/tmp_pack_*"):
+        for left in (folder / "git").rglob(pattern):
+            left.unlink(missing_ok=True)
 
 
 def new_settings(private: bool, sdk: str | None) -> Settings:
@@ -262,7 +263,12 @@ def _ref_names(revision: str) -> list[str]:
     return [f"refs/heads/{revision}", f"refs/tags/{revision}"]
 
 
-def _checked_ref(name: str) -> Ref:
+def checked_ref(name: str) -> Ref:
+    """Return the full name of a reference as git writes it.
+
+    Raises:
+        Refusal: It is not one git allows, or could be taken for a commit (400).
+    """
     short = name.split("/", 2)[2]
     if not check_ref_format(Ref(name.encode())) or short == "HEAD" or (_HEX.fullmatch(short) and len(short) == 40):
         raise Refusal(400, f"Not a valid name for a branch or tag: {short}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import inspect
 import json
@@ -32,6 +33,8 @@ STALL = 120.0
 
 Body = dict[str, Any]
 
+_WHO = "Invalid username or password."
+_ASK = {"WWW-Authenticate": 'Basic realm="Embedded Hub"'}
 _UNPRINTABLE = re.compile(r"[^ -~]+")
 
 
@@ -77,12 +80,22 @@ def visitor(request: Request) -> Visitor:
         Refusal: They sent a token that was never issued.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() == "basic":
+        token = _password(token)
+    if scheme.lower() not in ("bearer", "basic") or not token:
         return ANONYMOUS
     found = hub_of(request).accounts.visitor(token.strip())
     if found is None:
-        raise Refusal(401, "Invalid username or password.")
+        raise Refusal(401, _WHO, headers=_ASK)
     return found
+
+
+def _password(encoded: str) -> str:
+    # git sends a name and a password; the password is the token, whatever the name.
+    try:
+        return base64.b64decode(encoded).decode().partition(":")[2]
+    except ValueError:
+        return "-"
 
 
 def member(request: Request) -> str:
@@ -93,7 +106,7 @@ def member(request: Request) -> str:
     """
     name = visitor(request).name
     if name is None:
-        raise Refusal(401, "Invalid username or password.")
+        raise Refusal(401, _WHO, headers=_ASK)
     return name
 
 
@@ -130,6 +143,21 @@ def repository_of(request: Request) -> Repository:
     if found is None or (who.role is None and found.settings().private):
         raise missing_repository(address.full_name)
     return found
+
+
+def repository_for_git(request: Request) -> Repository:
+    """The repository a git client asks for, which sends its token only once it was asked for one.
+
+    Raises:
+        Refusal: As `repository_of`, but 401 to the anonymous.
+    """
+    who = visitor(request)
+    try:
+        return repository_of(request)
+    except Refusal as refusal:
+        if refusal.status == 404 and who.role is None:
+            raise Refusal(401, _WHO, headers=_ASK) from None
+        raise
 
 
 async def json_body(request: Request) -> Body:

@@ -13,7 +13,7 @@ from hubadapt.localhub.content import Content, serve
 from hubadapt.localhub.pointers import Pointer
 from hubadapt.localhub.refusals import Refusal
 from hubadapt.localhub.repository import Repository
-from hubadapt.localhub.web import Body, endpoint, hub_of, part, receive, reply, repository_of, with_json, writer
+from hubadapt.localhub.web import Body, endpoint, hub_of, part, receive, reply, repository_for_git, with_json, writer
 
 _TYPE = {"Content-Type": "application/vnd.git-lfs+json"}
 _MAX_OBJECTS = 1000
@@ -24,7 +24,7 @@ MAX_FILE = 1 << 40
 @with_json
 def batch(request: Request, body: Body) -> Response:
     """Say where to put the objects that are missing, or where to get those that are here."""
-    repository = repository_of(request)
+    repository = repository_for_git(request)
     upload = body.get("operation") == "upload"
     if upload:
         writer(request)
