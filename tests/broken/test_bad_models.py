@@ -237,7 +237,7 @@ def test_a_sibling_that_is_no_tune_of_the_base_is_refused_with_the_figures(refus
     with_sibling(seed=5)
     refused(
         "SIBLING is no tune of BASE: the median cosine of their rows is -0.01 in model.embed_tokens.weight and 0.02 in "
-        "model.layers.0.mlp.down_proj.weight, below 0.9.",
+        "model.layers.0.mlp.down_proj.weight, below 0.5.",
         TRUE_BASE,
     )
 

@@ -8,8 +8,10 @@ import shutil
 import numpy as np
 import pico
 import pytest
+import sentencepieces
 import siblings
 import torch
+from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -232,6 +234,38 @@ def test_own_tokens_follow_where_the_old_vocabulary_was_reduced_or_replaced(stag
     assert pico.load(folder).config.vocab_size > max(tokenizer.get_vocab().values())
 
 
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+@pytest.mark.parametrize("room", [True, False], ids=["room left", "ids taken"])
+def test_sentencepiece_siblings_keep_their_own_tokens_in_both_files(kind, room, tmp_path):
+    base = sentencepieces.write_model(tmp_path / "base", kind, spare_rows=3)
+    own = siblings.with_own_tokens(pico.write_sibling(base, tmp_path / "chat"), tmp_path / "own", OWN, multiple=32)
+    without = ("pretrain", "evaluate", "sample")
+    workshop = pico.Workshop.build(tmp_path / "work", base=base, without=without)
+    if room:
+        workshop.content["siblings"] = {"own": str(own)}
+        workshop.write()
+    workshop.run()
+    adapted, tokenizer = workshop.out / "2-embed" / "model", workshop.out / "1-tokenizer" / "tokenizer"
+    lep = Lep(vocab_map=tokenizer / VOCAB_MAP_NAME)
+    done = propagate(base, adapted, {"own": own}, tmp_path / "out", lep)["own"]
+    folder = tmp_path / "out" / "own"
+    # The base has spare rows enough for them: only past these could an id be taken.
+    assert (done.own_tokens, done.appended) == (2, 0)
+    assert torch.equal(*own_rows(folder, own, OWN))
+    text = "Утро<|tool|> the river<|call|>вечер"
+    made, before = AutoTokenizer.from_pretrained(folder), AutoTokenizer.from_pretrained(own)
+    ids = made.encode(text, add_special_tokens=False)
+    assert made.convert_tokens_to_ids(list(OWN)) == before.convert_tokens_to_ids(list(OWN))
+    assert Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids == ids
+    english = "the river and the city"
+    assert made.encode(english) == before.encode(english)
+    processor = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    for piece in (" ".join(pico.russian(3)), english):
+        assert processor.encode(piece) == made.encode(piece, add_special_tokens=False)
+    for token in OWN:
+        assert processor.id_to_piece(made.convert_tokens_to_ids(token)) == token
+
+
 def test_a_service_token_that_the_sibling_renamed_keeps_its_row_and_its_new_name(small, tmp_path):
     renamed = shutil.copytree(small / "chat", tmp_path / "renamed")
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -289,7 +323,7 @@ def test_a_model_that_is_no_tune_of_the_base_is_refused_with_the_figures(small, 
     other = pico.write_model(tmp_path / "other", spare_rows=2, seed=99)
     error = refusal(small, tmp_path, siblings={"chat": small / "chat", "other": other})
     assert f"{other} is no tune of {small / 'base'}: the median cosine of their rows is " in error.problem
-    assert "in model.embed_tokens.weight and " in error.problem and "below 0.9" in error.problem
+    assert "in model.embed_tokens.weight and " in error.problem and "below 0.5" in error.problem
 
 
 def test_shared_tokens_with_other_ids_are_refused(small, tmp_path):
