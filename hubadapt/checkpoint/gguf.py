@@ -80,11 +80,19 @@ def _read(file: Path) -> tuple[_Gguf, Any]:
         config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name)
     except (ValueError, IndexError, KeyError, AttributeError, OSError) as error:
         raise ModelError(f"{file} cannot be read: {(str(error).splitlines() or [''])[0]}", _OTHER) from error
-    scaling = [key for key in reader.fields if ".rope.scaling." in key]
-    if scaling and not getattr(config, "rope_scaling", None):
-        raise ModelError(f"{file} scales its positions ({scaling[0]}), which transformers does not read.", _OTHER)
+    scaling = next(
+        (field.contents() for key, field in reader.fields.items() if key.endswith(".rope.scaling.type")), "none"
+    )
+    if scaling != "none" and not _scales_positions(getattr(config, "rope_parameters", None)):
+        raise ModelError(f"{file} scales its positions ({scaling}), which transformers does not read here.", _OTHER)
     processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=parsed)
     return _Gguf(file, {tensor.name: tensor for tensor in reader.tensors}, processor), config
+
+
+def _scales_positions(rope: Any) -> bool:
+    if not isinstance(rope, dict):
+        return False
+    return rope.get("rope_type", "default") != "default" or any(map(_scales_positions, rope.values()))
 
 
 def _new_tensors(gguf: _Gguf, model: Any, dtype: torch.dtype) -> dict[str, NewTensor]:
