@@ -38,6 +38,7 @@ from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_scr
 from hubadapt.tokenizer.sentencepiece_model import model_problems
 from hubadapt.tokenizer.sources import read_source, source_file
 from hubadapt.tokenizer.sweep import Sweep
+from hubadapt.tokenizer.unigram_trainer import trainer_problems
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 
 _SAMPLE = 2000
@@ -109,13 +110,15 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
 
 
 def _unigram_misfits(config: Config, base: Path) -> Iterator[UserError]:
-    if family_of(read_tokenizer_json(base)) is Family.UNIGRAM and (
-        config.keep_first or config.drop_scripts or config.method == "replace"
-    ):
+    if family_of(read_tokenizer_json(base)) is not Family.UNIGRAM:
+        return
+    if config.keep_first or config.drop_scripts:
         yield ModelError(
-            "the base's vocabulary is a Unigram, which can only be added to.",
-            "Leave out `keep_first` and `drop_scripts`, and set `method` to extend or donor.",
+            "the base's vocabulary is a Unigram, of which nothing can be taken out.",
+            "Leave out `keep_first` and `drop_scripts`; `method: replace` trains a smaller one.",
         )
+    if config.method == "replace":
+        yield from trainer_problems()
 
 
 def _misfits(config: Config) -> Iterator[tuple[str, str]]:

@@ -147,6 +147,7 @@ def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> str | None:
     lowest = min((piece.score for piece in model.pieces), default=0.0)
     added = {token["content"]: token for token in vocabulary.content.get("added_tokens", ())}
     scores = _scores(vocabulary, lowest)
+    made = {*vocabulary.tokens}
     by_id = {index: entry for entry, index in all_entries(vocabulary.content).items()}
     pieces = []
     for index in range(max(by_id) + 1):
@@ -155,7 +156,9 @@ def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> str | None:
             pieces.append(_piece(model, unused_name(index), 0.0, UNUSED))
         elif entry in old:
             pieces.append(old[entry])
-        elif entry in scores:
+            if old[entry].type == NORMAL and entry in scores:
+                pieces[-1].score = scores[entry]
+        elif entry in made:
             pieces.append(_piece(model, entry, scores[entry], NORMAL))
         elif entry in added:
             pieces.append(_piece(model, entry, 0.0, CONTROL if added[entry]["special"] else USER_DEFINED))
@@ -173,10 +176,9 @@ def _piece(model: Any, name: str, score: float, kind: int) -> Any:
 
 
 def _scores(vocabulary: NewVocabulary, lowest: float) -> dict[str, float]:
-    """The score of each new entry."""
+    """The scores of a Unigram, or those of the new entries of a BPE."""
     if family_of(vocabulary.content) is Family.UNIGRAM:
-        scores = dict(map(tuple, vocabulary.content["model"]["vocab"]))
-        return {token: scores[token] for token in vocabulary.tokens}
+        return dict(map(tuple, vocabulary.content["model"]["vocab"]))
     # Scores are 32-bit floats, and some models mark pieces for the very end with -1e9: a step of 1 would vanish there.
     step = max(1.0, 2 * float(np.spacing(np.float32(abs(lowest)))))
     return {token: lowest - step * (place + 1) for place, token in enumerate(vocabulary.tokens)}

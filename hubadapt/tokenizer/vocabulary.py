@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,20 @@ class NewVocabulary:
         from hubadapt.vocab_map import from_pieces
 
         return from_pieces(self.old_rows, self.pieces, copied=self.copied)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A vocabulary that was trained anew, whose ids are still to be given.
+
+    Attributes:
+        entries: Its entries, single bytes first.
+        model: The model of a `tokenizer.json` in which each entry of a list has its place as id. The list holds all of
+            `entries`, and may hold others.
+    """
+
+    entries: Sequence[str]
+    model: Callable[[Sequence[str]], dict[str, Any]]
 
 
 def stacked(first: NewVocabulary, second: NewVocabulary) -> NewVocabulary:

@@ -91,7 +91,7 @@ def test_a_base_with_a_model_alone_is_told_how_to_make_the_other_file(cli, works
     assert cli("check", workshop.recipe).code == 0
 
 
-def test_a_unigram_base_can_only_be_added_to(cli, tmp_path):
+def test_nothing_can_be_taken_out_of_a_unigram(cli, tmp_path):
     base = sentencepieces.write_model(tmp_path / "base", "unigram")
     workshop = pico.Workshop.build(tmp_path / "work", base=base)
     workshop.stage("tokenizer").update(keep_first=100)
@@ -99,8 +99,23 @@ def test_a_unigram_base_can_only_be_added_to(cli, tmp_path):
     outcome = cli("check", workshop.recipe)
     assert (outcome.code, outcome.err) == (
         1,
-        "the base's vocabulary is a Unigram, which can only be added to.\n"
-        "Leave out `keep_first` and `drop_scripts`, and set `method` to extend or donor.\n",
+        "the base's vocabulary is a Unigram, of which nothing can be taken out.\n"
+        "Leave out `keep_first` and `drop_scripts`; `method: replace` trains a smaller one.\n",
+    )
+
+
+def test_training_a_unigram_needs_the_extra(cli, tmp_path, monkeypatch):
+    base = sentencepieces.write_model(tmp_path / "base", "unigram")
+    (base / "tokenizer.model").unlink()
+    workshop = pico.Workshop.build(tmp_path / "work", base=base)
+    workshop.stage("corpus")["also_split"] = ["en"]
+    workshop.stage("tokenizer").clear()
+    workshop.stage("tokenizer").update(method="replace", new_tokens=150, ratios={"ru": 1, "en": 1})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = cli("check", workshop.write())
+    assert (outcome.code, outcome.err) == (
+        1,
+        "training a Unigram vocabulary needs packages that are not installed.\npip install 'hubadapt[sentencepiece]'\n",
     )
 
 

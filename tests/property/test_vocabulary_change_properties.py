@@ -158,10 +158,10 @@ def test_a_replaced_vocabulary_loses_no_text(style):
 
 def test_a_replaced_vocabulary_copies_what_both_have_and_composes_the_rest(style):
     base = content_of(style)
-    vocabulary = replace(base, pico.russian(80), size=520, old_rows=rows_of(base))
+    vocabulary = replace(base, pico.russian(80), size=460, old_rows=rows_of(base))
     entries, old = all_entries(vocabulary.content), all_entries(base)
     to_bytes, names = dialect_of(base).to_bytes, {index: entry for entry, index in old.items()}
-    assert len(entries) <= 520
+    assert len(entries) == 460
     for entry, index in entries.items():
         if index < vocabulary.first_new:
             assert old[entry] == vocabulary.copied[index]
@@ -170,9 +170,15 @@ def test_a_replaced_vocabulary_copies_what_both_have_and_composes_the_rest(style
             assert b"".join(to_bytes(names[piece]) for piece in pieces) == to_bytes(entry)
 
 
+def test_a_text_that_gives_fewer_entries_than_asked_says_how_many():
+    base = content_of("gpt2")
+    with pytest.raises(ValueError, match=r"the texts give [34]\d\d entries of the 9,000 asked"):
+        replace(base, pico.russian(5), size=9000, old_rows=rows_of(base))
+
+
 def test_a_replaced_vocabulary_needs_room_for_bytes_and_service_tokens():
     base = content_of("gpt2")
-    with pytest.raises(ValueError, match="250 entries leave no room beside 256 bytes and 3 added tokens"):
+    with pytest.raises(ValueError, match="250 entries leave no room beside 3 added tokens and the bytes"):
         replace(base, pico.russian(5), size=250, old_rows=rows_of(base))
 
 
