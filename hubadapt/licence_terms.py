@@ -55,12 +55,12 @@ _VERSIONLESS = re.compile(r"(gfdl|odbl|odc-by|pddl)-1\.\d(?:-no-invariants|-inva
 _ASKS: dict[Kind, str] = {
     "public domain": "nothing",
     "permissive": "keep its notices and name the authors",
-    "weak copyleft": "keep its notices; what is made from the work itself stays under the same licence",
-    "share-alike": "name the authors; what is made from it stays under the same licence",
-    "copyleft": "keep its notices; what is made from it stays under the same licence, with its source",
+    "weak copyleft": "keep its notices, and what is made from the work itself under the same licence",
+    "share-alike": "name the authors, and keep what is made from it under the same licence",
+    "copyleft": "keep its notices, and what is made from it under the same licence with its source",
     "use restrictions": "pass its restrictions of use on",
     "community": "keep the agreement, its notice, its acceptable use policy and its rules for names",
-    "non-commercial": "no commercial use; name the authors",
+    "non-commercial": "no commercial use",
     "no derivatives": "nothing made from it may be published",
     "unknown": "nothing is known, so that nothing is allowed",
 }

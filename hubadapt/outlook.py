@@ -8,12 +8,14 @@ from pathlib import Path
 from hubadapt.checkpoint import load_config, shard_map
 from hubadapt.errors import ModelError, UserError, raise_all
 from hubadapt.hub.fetch import Resolved, local_folder, resolve
+from hubadapt.licences import Declared, licence_chain
 from hubadapt.machine import float_operations
 from hubadapt.model import load_tokenizer
 from hubadapt.recipe import Recipe
 from hubadapt.secret_scan import find_local_paths
 from hubadapt.stages import Cost, Outlook, find_stage
 from hubadapt.tokenizer.families import read_tokenizer_json, require_family
+from hubadapt.types import LicenceLink
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Forecast:
         sources: Base and siblings, pinned.
         warnings: Things that are allowed but look unintended in something that gets published.
         costs: Estimate for each stage, by kind, in order.
+        licences: The licence chain, as far as it shows before the run: of Hub datasets, from their first documents.
     """
 
     sources: dict[str, Resolved]
     warnings: tuple[str, ...]
     costs: dict[str, Cost]
+    licences: tuple[LicenceLink, ...]
 
     @property
     def total(self) -> Cost:
@@ -63,7 +67,9 @@ def forecast(recipe: Recipe) -> Forecast:
         errors += find_stage(kind).check(config, outlook)
     raise_all(errors)
     costs = {kind: find_stage(kind).estimate(config, outlook) for kind, config in recipe.stages.items()}
-    return Forecast(sources, _warnings(recipe, sources), costs)
+    declared = Declared(recipe.name, recipe.license_name or recipe.license, recipe.license_decisions)
+    links = licence_chain(declared, {name: source.ref for name, source in sources.items()}, outlook.texts)
+    return Forecast(sources, _warnings(recipe, sources), costs, links)
 
 
 def _check_model(source: Resolved, start: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hubadapt.card.metadata import metadata_problems
 from hubadapt.errors import RecipeError, UserError, raise_all
 from hubadapt.registry import suggest
 from hubadapt.secret_scan import find_secrets
@@ -23,8 +24,11 @@ class _Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=_NAME, max_length=60)
-    language: str = Field(pattern=r"^[a-z]{2,3}$")
-    license: str = Field(min_length=1)
+    language: str
+    license: str
+    license_name: str = Field("", pattern=r"^[a-z0-9-.]*$")
+    license_link: str = Field("", pattern=r"^(https?://\S+)?$")
+    license_decisions: dict[str, str] = Field(default_factory=dict)
     base: str = Field(min_length=1)
     siblings: dict[str, str] = Field(default_factory=dict)
     stages: list[Any] = Field(min_length=1)
@@ -47,7 +51,10 @@ class Recipe(BaseModel):
         text: The file's text, verbatim.
         name: Name of the run and prefix of its repositories.
         language: ISO 639-1 code of the target language.
-        license: Licence of what is published.
+        license: Licence of the models that are published, as a Hub identifier.
+        license_name: Name of that licence, where it is `other`.
+        license_link: Address of its text, where it is `other`.
+        license_decisions: The owner's decisions on licences that do not fit by themselves: source or licence → reason.
         base: Hub id (`owner/name`, `owner/name@revision`) or folder.
         siblings: Other tunes of the base, by name, given like the base.
         stages: Stage kind → configuration, in order.
@@ -60,6 +67,9 @@ class Recipe(BaseModel):
     name: str
     language: str
     license: str
+    license_name: str
+    license_link: str
+    license_decisions: dict[str, str]
     base: str
     siblings: dict[str, str]
     stages: dict[str, StageConfig]
@@ -83,14 +93,35 @@ def read_recipe(path: Path) -> Recipe:
     ]
     head, head_errors = _validate(_Head, content, str(path))
     configs, stage_errors = _read_stages(content.get("stages"), path)
-    raise_all([*errors, *head_errors, *stage_errors])
+    errors += [*head_errors, *stage_errors, *([] if head is None else _metadata_errors(head, path))]
+    raise_all(errors)
     assert head is not None
     return Recipe(
         path=path,
         text=text,
         stages=configs,
-        **{name: getattr(head, name) for name in ("name", "language", "license", "base", "siblings")},
+        **{name: getattr(head, name) for name in _Head.model_fields if name != "stages"},
     )
+
+
+def _metadata_errors(head: _Head, path: Path) -> list[UserError]:
+    """Words that the Hub would refuse in a card."""
+    errors: list[UserError] = []
+    front = {key: getattr(head, key) for key in ("language", "license", "license_name", "license_link")}
+    for problem, hint in metadata_problems(front):
+        errors.append(RecipeError(f"{path} {problem}.", hint))
+    if head.license == "unknown":
+        errors.append(
+            RecipeError(f"{path} says license: 'unknown', under which nobody may use the models.", "Choose a licence.")
+        )
+    errors += [
+        RecipeError(
+            f"{path} gives no reason for {key!r} under license_decisions.", "Write it down: the card prints it."
+        )
+        for key, reason in head.license_decisions.items()
+        if not reason.strip()
+    ]
+    return errors
 
 
 def _read_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hubadapt.errors import UserError
 from hubadapt.hub.fetch import local_folder
+from hubadapt.licences import chain_of
 from hubadapt.machine import hardware, packages
 from hubadapt.manifest import (
     MANIFEST_NAME,
@@ -128,6 +129,7 @@ def _with(manifest: Manifest, record: StageRecord) -> Manifest:
 
 def _settle(run: Path, manifest: Manifest, earlier: Manifest | None) -> Manifest:
     """The manifest as it stays on disk; where no stage ran, the machine is still the one that did the work."""
+    manifest = manifest.model_copy(update={"licences": chain_of(manifest)})
     if earlier is not None and earlier.stages == manifest.stages:
         manifest = manifest.model_copy(update={"packages": earlier.packages, "hardware": earlier.hardware})
     if manifest != earlier:
@@ -141,6 +143,9 @@ def _empty_manifest(recipe: Recipe, outlook: Forecast) -> Manifest:
         name=recipe.name,
         language=recipe.language,
         license=recipe.license,
+        license_name=recipe.license_name,
+        license_link=recipe.license_link,
+        license_decisions=recipe.license_decisions,
         base=refs["base"],
         siblings={name: ref for name, ref in refs.items() if name != "base"},
         recipe=recipe.text,

@@ -203,6 +203,7 @@ def write_model(
                 parameter.normal_(0, 0.3)
     model.tie_weights()
     model.to(dtype).save_pretrained(folder, max_shard_size="30KB" if sharded else "1GB")
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n", "utf-8")
     return folder
 
 

@@ -105,4 +105,5 @@ def write_model(folder: Path, kind: str, *, spare_rows: int = 0) -> Path:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(pico.config_of("llama", rows=rows, tied=True))
     model.save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n", "utf-8")
     return folder

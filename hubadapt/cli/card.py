@@ -12,7 +12,7 @@ import click
 @click.option("--to", "namespace", default="NAMESPACE", show_default=True, help="User or organisation in links.")
 def card(run: Path, namespace: str) -> None:
     """Write the cards of every repository that RUN would publish into RUN/cards."""
-    from hubadapt.hub.publish import prepare, write_cards
+    from hubadapt.hub.publish import draft, write_cards
 
-    for path in write_cards(run, prepare(run, namespace)):
+    for path in write_cards(run, draft(run, namespace)):
         click.echo(str(path))

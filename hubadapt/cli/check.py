@@ -13,6 +13,8 @@ from hubadapt.cli.words import duration, size
 @click.argument("recipe", type=click.Path(path_type=Path))
 def check(recipe: Path) -> None:
     """Validate RECIPE, resolve every revision and estimate memory, disk and time; nothing is written."""
+    from hubadapt.errors import raise_all
+    from hubadapt.licences import open_questions
     from hubadapt.outlook import forecast
     from hubadapt.recipe import read_recipe
 
@@ -30,3 +32,5 @@ def check(recipe: Path) -> None:
     )
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
+    # A run may go on without an answer to these, a push may not.
+    raise_all(open_questions(found.licences))

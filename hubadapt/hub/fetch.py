@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubadapt.errors import ManifestError, ModelError
+from hubadapt.front_matter import licence_in, licence_of
 from hubadapt.hub.errors import explained
 from hubadapt.manifest import hash_folder
 from hubadapt.types import ModelRef
@@ -29,7 +30,7 @@ class Resolved:
 
 
 def resolve(text: str, start: Path) -> Resolved:
-    """Pin a model that a user named.
+    """Pin a model that a user named, and read the licence that its card names.
 
     Args:
         text: A folder (relative to `start` or absolute) or a Hub id, `owner/name` or `owner/name@revision`.
@@ -42,7 +43,9 @@ def resolve(text: str, start: Path) -> Resolved:
     folder = start / Path(text).expanduser()
     if folder.is_dir():
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-        return Resolved(ModelRef(id=text, revision=hash_folder(folder), local=True), size)
+        card = folder / "README.md"
+        licence = licence_of(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else ""
+        return Resolved(ModelRef(id=text, revision=hash_folder(folder), local=True, license=licence), size)
     if text.startswith((".", "/", "~")) or text.count("/") != 1:
         raise ModelError(
             f"the model folder {text} does not exist.",
@@ -54,7 +57,9 @@ def resolve(text: str, start: Path) -> Resolved:
     with explained(text):
         info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
     size = sum(file.size or 0 for file in info.siblings or () if file.rfilename.endswith(".safetensors"))
-    return Resolved(ModelRef(id=name, revision=info.sha or ""), size, bool(info.private))
+    named = info.card_data or {}
+    licence = licence_in({key: named.get(key) for key in ("license", "license_name")})
+    return Resolved(ModelRef(id=name, revision=info.sha or "", license=licence), size, bool(info.private))
 
 
 def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:

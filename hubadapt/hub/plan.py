@@ -7,7 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from hubadapt.card import dataset_card, model_card, source_card
+from hubadapt.card.cards import LICENCE_FILE, dataset_licence
+from hubadapt.card.model_index import eval_results
+from hubadapt.card.words import ENGLISH, card_languages, card_name
 from hubadapt.lineage import Names
 from hubadapt.manifest import list_files
 from hubadapt.types import Artifact, FileEntry, Manifest
@@ -16,6 +21,7 @@ RepositoryType = Literal["model", "dataset"]
 
 MAIN = "main"
 _ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
+_ALLOWED_NAMES = ("LICENSE", "LICENSE.txt", "NOTICE", "NOTICE.txt")
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,12 @@ def plan_push(
     ]
     artifacts, reports = manifest.artifacts(), _reports(manifest, run)
     plans += [
-        _artifact_plan(artifact, run, names, dataset_card(manifest, artifact, names))
+        _artifact_plan(artifact, run, names, _dataset_texts(manifest, artifact, names))
         for artifact in artifacts
         if artifact.kind == "dataset"
     ]
     plans += [
-        _artifact_plan(artifact, run, names, model_card(manifest, artifact, names, notes=notes), reports)
+        _artifact_plan(artifact, run, names, (*_model_texts(manifest, artifact, names, notes), *reports))
         for artifact in artifacts
         if artifact.kind == "model"
     ]
@@ -148,19 +154,42 @@ def _same(upload: Upload, there: RemoteFile | None, blob_of: Mapping[str, str]) 
     return there.blob == blob_of.get(upload.path)
 
 
-def _artifact_plan(
-    artifact: Artifact, run: Path, names: Names, card: str, more: tuple[Upload, ...] = ()
-) -> RepositoryPlan:
+def _artifact_plan(artifact: Artifact, run: Path, names: Names, made: tuple[Upload, ...]) -> RepositoryPlan:
     kind: RepositoryType = "dataset" if artifact.kind == "dataset" else "model"
-    uploads = (_text("README.md", card), *_files(run / artifact.folder, artifact.files), *more)
+    uploads = (made[0], *_files(run / artifact.folder, artifact.files), *made[1:])
     return RepositoryPlan(names[artifact.name], kind, uploads, f"{artifact.name} of {names.manifest.name}")
+
+
+def _model_texts(manifest: Manifest, artifact: Artifact, names: Names, notes: str) -> tuple[Upload, ...]:
+    """The card of a model, the same in the target language, and its results on benchmarks of the Hub."""
+    cards = [
+        _text(card_name(language), model_card(manifest, artifact, names, notes=notes, language=language))
+        for language in _languages(manifest)
+    ]
+    results = eval_results(manifest, artifact)
+    dumped = yaml.safe_dump(results, sort_keys=False, allow_unicode=True)
+    return (*cards, *([_text(".eval_results/hubadapt.yaml", dumped)] if results else []))
+
+
+def _dataset_texts(manifest: Manifest, artifact: Artifact, names: Names) -> tuple[Upload, ...]:
+    """The card of a dataset, the same in the target language, and the licences of its rows where they are several."""
+    cards = [
+        _text(card_name(language), dataset_card(manifest, artifact, names, language=language))
+        for language in _languages(manifest)
+    ]
+    licence = dataset_licence(manifest, artifact, names)
+    return (*cards, *([_text(LICENCE_FILE, licence)] if licence else []))
+
+
+def _languages(manifest: Manifest) -> tuple[str, ...]:
+    return (ENGLISH, *(language for language in card_languages() if language == manifest.language))
 
 
 def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
     return tuple(
         Upload(entry.path, entry.size, entry.sha256, local=folder / entry.path)
         for entry in files
-        if entry.path.endswith(_ALLOWED) and entry.path != "README.md"
+        if (entry.path.endswith(_ALLOWED) or entry.path in _ALLOWED_NAMES) and entry.path != "README.md"
     )
 
 

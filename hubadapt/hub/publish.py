@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubadapt.errors import HubError, ManifestError
+from hubadapt.card.metadata import card_problems
+from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
 from hubadapt.hub.errors import explained
 from hubadapt.hub.fetch import source_folder
 from hubadapt.hub.plan import MAIN, Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
+from hubadapt.licences import open_questions
 from hubadapt.lineage import Names
 from hubadapt.manifest import damage, list_files, read_manifest, write_atomic
 from hubadapt.secret_scan import find_secrets
@@ -43,7 +45,31 @@ class Published:
 
 
 def prepare(run: Path, namespace: str) -> list[RepositoryPlan]:
-    """The plan for a run folder, after checking that its files are what the manifest says.
+    """The plan for a run folder, after checking that it may be published, and would be taken, as it is.
+
+    Args:
+        run: The run folder.
+        namespace: User or organisation to publish under.
+
+    Raises:
+        ManifestError: The manifest, a file it names or a local source is missing or damaged.
+        LicenceError: A licence is missing, or does not allow what is to be published.
+        CardError: A card says what a Hub would refuse, or something else than the files beside it.
+        HubError: The notes hold what looks like a secret.
+    """
+    manifest = read_manifest(run)
+    if not manifest.licences:
+        raise ManifestError(
+            f"the record of {run} holds no licence chain.", f"Bring it up to date: hubadapt run RECIPE.yaml --out {run}"
+        )
+    raise_all(open_questions(manifest.licences, manifest.license_decisions))
+    plans = draft(run, namespace)
+    raise_all([error for plan in plans for error in _card_errors(plan)])
+    return plans
+
+
+def draft(run: Path, namespace: str) -> list[RepositoryPlan]:
+    """The plan for a run folder as `prepare` gives it, whether or not it may be published.
 
     Args:
         run: The run folder.
@@ -185,6 +211,19 @@ def _local_sources(manifest: Manifest, run: Path) -> dict[str, tuple[Path, tuple
     return {name: (folder, list_files(folder)) for name, folder in folders.items()}
 
 
+def _card_errors(plan: RepositoryPlan) -> list[UserError]:
+    """What is wrong with the cards of one repository, which each error names."""
+    files = {upload.path: upload for upload in plan.uploads}
+    config = files["config.json"].local if "config.json" in files else None
+    errors = card_problems(
+        files["README.md"].text,
+        plan.type,
+        files=files.keys(),
+        config=json.loads(config.read_text(encoding="utf-8")) if config else None,
+    )
+    return [CardError(error.problem.replace("the card", f"the card of {plan.id}", 1), error.hint) for error in errors]
+
+
 def _notes(run: Path) -> str:
     path = run / NOTES_NAME
     notes = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -196,13 +235,14 @@ def _notes(run: Path) -> str:
 
 
 def write_cards(run: Path, plans: list[RepositoryPlan]) -> list[Path]:
-    """Write the card of every repository of a plan to `cards/` in the run folder, with the pictures that it shows."""
+    """Write the cards of every repository of a plan to `cards/` in the run folder, with the pictures that they show."""
     written = []
     for plan in plans:
-        card = next(upload.text for upload in plan.uploads if upload.path == "README.md")
-        written.append(run / "cards" / f"{plan.id.split('/')[-1]}.md")
-        write_atomic(written[-1], card)
+        cards = {upload.path: upload.text for upload in plan.uploads if upload.path.startswith("README")}
+        for path, card in cards.items():
+            written.append(run / "cards" / path.replace("README", plan.id.split("/")[-1], 1))
+            write_atomic(written[-1], card)
         for upload in plan.uploads:
-            if upload.local and f"]({upload.path})" in card:
+            if upload.local and f"]({upload.path})" in cards["README.md"]:
                 write_atomic(run / "cards" / upload.path, upload.local.read_bytes())
     return written

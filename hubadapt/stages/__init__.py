@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hubadapt.errors import RecipeError, UserError
+from hubadapt.licences import Text
 from hubadapt.registry import Registry
 from hubadapt.types import Artifact, ArtifactKind, Manifest, Metric, Progress
 
@@ -105,6 +106,7 @@ class Outlook:
         model_bytes: Size of the base's weights on disk.
         flops: Float32 operations per second of this machine, measured.
         configs: Configuration of every stage of the recipe, by kind.
+        texts: Licences of text; checks that read it put in what they find.
     """
 
     recipe_folder: Path
@@ -117,6 +119,7 @@ class Outlook:
     model_bytes: int
     flops: float
     configs: Mapping[str, StageConfig]
+    texts: set[Text] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

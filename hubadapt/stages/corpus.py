@@ -17,6 +17,8 @@ from hubadapt.corpus.files import corpus_files
 from hubadapt.corpus.hub_dataset import HubDataset, pin_dataset, stream_documents
 from hubadapt.corpus.split import held_out_by, text_hash
 from hubadapt.errors import CorpusError, UserError
+from hubadapt.hub_lists import hub_lists, near_language
+from hubadapt.licences import Text
 from hubadapt.manifest import hash_file
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.scripts import letter_pattern, scripts_of
@@ -81,8 +83,13 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     scripts = scripts_of(outlook.language)
     found, readable = False, True
     for source in config.sources:
+        if source.language not in hub_lists().languages:
+            yield CorpusError(
+                f"the corpus {source.name} is in {source.language!r}, which is no language code of the Hub.",
+                f"Did you mean {near_language(source.language) or outlook.language!r}?",
+            )
         try:
-            hopeful = _has_letters(source, outlook.recipe_folder, letter_pattern(scripts))
+            hopeful = _has_letters(source, outlook, letter_pattern(scripts))
         except UserError as error:
             readable = False
             yield error
@@ -228,18 +235,21 @@ def _size(source: Source, folder: Path) -> int:
     return sum(file.stat().st_size for file in corpus_files(folder / str(source.path)))
 
 
-def _has_letters(source: Source, folder: Path, letters: regex.Pattern[str]) -> bool:
-    """Whether such letters were found, or the part of a Hub dataset that was read does not tell."""
+def _has_letters(source: Source, outlook: Outlook, letters: regex.Pattern[str]) -> bool:
+    """Whether such letters were found, or the part of a Hub dataset that was read does not tell; licences are noted."""
     documents: Iterator[Document]
     if source.hub:
         documents = islice(_from_hub(source, pin_dataset(source.hub).revision), _HUB_SAMPLE)
     else:
-        documents = _from_files(source, folder, lambda count: None)
+        documents = _from_files(source, outlook.recipe_folder, lambda count: None)
+    trained = source.language == outlook.language
     empty, found, read = True, False, 0
     for document in documents:
         read += 1
         empty = empty and not document.text.strip()
         found = found or letters.search(document.text) is not None
+        origin = document.source if len(outlook.texts) < _ORIGINS else source.name
+        outlook.texts.add(Text(origin, document.license, trained))
     if empty:
         raise CorpusError(
             f"the corpus {source.name} is empty.", "Check `path` or `hub` under `corpus.sources` in the recipe."

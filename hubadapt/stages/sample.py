@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 from pydantic import Field
 
@@ -34,16 +35,24 @@ def run(context: StageContext, config: Config) -> StageResult:
     with context.progress("running the usage snippet", len(artifacts)) as advance:
         for artifact in artifacts.values():
             folder = context.run / artifact.folder
-            chat = artifact.of != "base" and bool(load_tokenizer(folder).chat_template)
+            tokenizer = load_tokenizer(folder)
+            chat = artifact.of != "base" and bool(tokenizer.chat_template)
             code = usage_snippet(str(folder), prompt=config.prompt, max_new_tokens=config.max_new_tokens, chat=chat)
             samples[artifact.name] = {
                 "prompt": config.prompt,
                 "max_new_tokens": config.max_new_tokens,
                 "chat": chat,
                 "output": _execute(code, artifact.name),
+                **({"format": _format(tokenizer, config.prompt)} if tokenizer.chat_template else {}),
             }
             advance(1)
     return StageResult(facts={"samples": samples})
+
+
+def _format(tokenizer: Any, prompt: str) -> str:
+    """What the chat template makes of one message, for the card."""
+    messages = [{"role": "user", "content": prompt}]
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def _execute(code: str, name: str) -> str:

@@ -132,7 +132,32 @@ def propagate_nowhere(content):
 
 
 def unknown_language(content):
-    content["language"] = "xx"
+    content["language"] = "Russian"
+
+
+def language_without_a_script(content):
+    content["language"] = "tlh"
+
+
+def unknown_licence(content):
+    content["license"] = "Apache 2.0"
+
+
+def nobodys_licence(content):
+    content["license"] = "unknown"
+
+
+def unnamed_licence(content):
+    content["license"] = "other"
+    content["license_name"] = "my-terms"
+
+
+def decision_without_a_reason(content):
+    content["license_decisions"] = {"base": " "}
+
+
+def corpus_in_no_language(content):
+    content["stages"][0]["corpus"]["sources"][1]["language"] = "English"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +225,35 @@ def unknown_language(content):
             "Add `siblings: {instruct: MODEL}` to the recipe, or remove the stage.",
         ),
         (
-            unknown_language,
-            "hubadapt does not know in which script the language 'xx' is written.",
+            language_without_a_script,
+            "hubadapt does not know in which script the language 'tlh' is written.",
             f"Choose one of: {', '.join(sorted({*OWN_SCRIPTS, *LATIN_LANGUAGES}))}.",
+        ),
+        (unknown_language, "RECIPE says language: 'Russian', which the Hub does not know.", "Did you mean 'ru'?"),
+        (
+            unknown_licence,
+            "RECIPE says license: 'Apache 2.0', which the Hub does not know.",
+            "Did you mean 'apache-2.0'?",
+        ),
+        (
+            nobodys_licence,
+            "RECIPE says license: 'unknown', under which nobody may use the models.",
+            "Choose a licence.",
+        ),
+        (
+            unnamed_licence,
+            "RECIPE says license: other with the link ''.",
+            "Give `license_link` as an address that begins with https://, or as LICENSE where that file is published.",
+        ),
+        (
+            decision_without_a_reason,
+            "RECIPE gives no reason for 'base' under license_decisions.",
+            "Write it down: the card prints it.",
+        ),
+        (
+            corpus_in_no_language,
+            "the corpus en.jsonl is in 'English', which is no language code of the Hub.",
+            "Did you mean 'en'?",
         ),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -110,7 +110,7 @@ def test_the_hub_holds_exactly_the_files_of_the_manifest_and_a_card(published, a
             for file in api.repo_info(f"local/whole-{artifact.name}", repo_type=artifact.kind).siblings
         }  # fmt: skip
         own = {file.path for file in artifact.files} | pictures[artifact.kind]
-        assert there == own | {"README.md", ".gitattributes"}
+        assert there == own | {"README.md", "README_ru.md", ".gitattributes"}
 
 
 def test_what_is_published_loads_with_from_pretrained_alone_and_gives_what_was_recorded(published, hub, tmp_path):
@@ -157,7 +157,7 @@ def test_a_card_can_be_written_without_a_hub_and_is_the_one_that_is_pushed(cli, 
     outcome = cli("card", published.out, "--to", "local")
     assert outcome.code == 0
     paths = outcome.out.split()
-    assert len(paths) == 6
+    assert len(paths) == 6 + 4  # all but the two sources have one in Russian too
     text = Path(next(path for path in paths if path.endswith("whole-pretrain.md"))).read_text("utf-8")
     assert text == Path(api.hf_hub_download("local/whole-pretrain", "README.md")).read_text("utf-8")
     assert yaml.safe_load(text.split("---\n")[1])["base_model"] == ["local/whole-embed"]
@@ -171,7 +171,9 @@ def test_a_published_model_can_be_the_base_of_another_run(published, hub, api, a
         workshop.run()
         assert workshop.run() == [(kind, "skipped") for kind in ("corpus", "tokenizer", "embed")]
     commit = api.model_info("local/whole-source-base").sha
-    assert workshop.manifest.base.model_dump() == {"id": "local/whole-source-base", "revision": commit, "local": False}
+    assert workshop.manifest.base.model_dump() == {
+        "id": "local/whole-source-base", "revision": commit, "local": False, "license": "apache-2.0",
+    }  # fmt: skip
     here = {made.name: made.files for made in workshop.manifest.artifacts()}["tokenizer"]
     there = {made.name: made.files for made in published.manifest.artifacts()}["tokenizer"]
     assert here == there
@@ -180,7 +182,7 @@ def test_a_published_model_can_be_the_base_of_another_run(published, hub, api, a
 def test_only_what_changed_is_sent_again(push, published, api):
     (published.out / "notes.md").write_text("Other words.", "utf-8")
     outcome = push(published)
-    changed = [line.split()[0].rsplit("/", 1)[1] for line in outcome.out.splitlines() if "1 files" in line]
+    changed = [line.split()[0].rsplit("/", 1)[1] for line in outcome.out.splitlines() if "2 files" in line]
     assert changed == [f"whole-{name}" for name in NAMES]
     card = api.hf_hub_download("local/whole-embed", "README.md")
     assert "Other words." in Path(card).read_text("utf-8")

@@ -14,6 +14,9 @@ import pytest
 import yaml
 
 from hubadapt.card import comparison, dataset_card, model_card, source_card
+from hubadapt.card.citation import LEP
+from hubadapt.card.metadata import card_problems
+from hubadapt.front_matter import split_card
 from hubadapt.lineage import Names
 from hubadapt.types import Manifest
 
@@ -65,13 +68,17 @@ def cards(manifest: Manifest) -> dict[str, str]:
         "embed": model_card(manifest, made["embed"], names),
         "pretrain": model_card(manifest, made["pretrain"], names, notes=NOTES),
         "propagate-instruct": model_card(manifest, made["propagate-instruct"], names),
+        "propagate-instruct.ru": model_card(manifest, made["propagate-instruct"], names, language="ru"),
+        "pretrain.fr": model_card(manifest, made["pretrain"], names, notes=NOTES, language="fr"),
+        "corpus.ru": dataset_card(manifest, made["corpus"], names, language="ru"),
     }
 
 
 NAMES = ["source-base", "corpus", "embed", "pretrain", "propagate-instruct"]
+TRANSLATED = ["propagate-instruct.ru", "pretrain.fr", "corpus.ru"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED])
 def test_a_card_is_the_one_on_file(rendered, name):
     path, text = HERE / f"{name}.md", rendered[name]
     if UPDATE:
@@ -89,12 +96,26 @@ def test_the_front_matter_is_yaml_with_licence_and_language(rendered, name):
     assert front["license"] and front["language"] and "hubadapt" in front["tags"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED])
 def test_no_template_leaves_traces(rendered, name):
-    body = rendered[name].split("---\n", 2)[2]
-    assert not re.search(r"\{\{|\}\}|\{%|None|Undefined|nan\b", body)
+    _, body = split_card(rendered[name])
+    assert not re.search(r"\{\{|\}\}|\{%|None|Undefined|nan\b", body.replace(LEP, ""))
+    assert not empty_headings(body)
+    assert "More Information Needed" not in body
     assert "\n\n\n" not in body
     assert not re.search(r"[ \t]+$", body, re.M)
+
+
+def empty_headings(body: str) -> list[str]:
+    """Headings with nothing below them but the end, or a heading as high or higher."""
+    plain = re.sub(r"^(`{3,})[^`].*?^\1$", "code", body, flags=re.M | re.S)
+    lines = [line for line in plain.splitlines() if line.strip()]
+    level = [len(line) - len(line.lstrip("#")) for line in lines] + [1]
+    return [line for place, line in enumerate(lines) if level[place] and 0 < level[place + 1] <= level[place]]
+
+
+def test_an_empty_heading_would_be_found():
+    assert empty_headings("# a\n\n## b\n### c\n```sh\n# x\n```\n## d\n\n") == ["## d"]
 
 
 def test_the_owners_words_are_included_untouched(rendered):
@@ -121,19 +142,32 @@ def numbers_of(value: object) -> set[float]:
 
 
 def shown_in(text: str) -> list[str]:
-    """Numbers of a card's body; titles of its numbered sections aside."""
-    body = text.split("---\n", 2)[2].replace(NOTES, "")
+    """Numbers of a card's body; titles of its numbered sections and the paper of LEP aside."""
+    body = split_card(text)[1].replace(NOTES, "").replace(LEP, "")
     body = re.sub(r"^### \d+\. ", "", body, flags=re.M)
     return re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", body)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_hub_would_take_the_card(rendered, name):
+    assert card_problems(rendered[name], "dataset" if name == "corpus" else "model") == []
+
+
+@pytest.mark.parametrize("name", ["propagate-instruct", "pretrain", "corpus"])
+def test_a_translated_card_has_no_metadata_and_only_numbers_of_the_english_one(rendered, name):
+    (translated,) = (text for other, text in rendered.items() if other.startswith(f"{name}."))
+    assert split_card(translated)[0] is None
+    assert not set(shown_in(translated)) - set(shown_in(rendered[name]))
+
+
+@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED])
 def test_every_number_of_a_card_is_in_the_manifest_up_to_rounding(manifest, rendered, name):
     known = numbers_of(json.loads(manifest.model_dump_json()))
     made = {artifact.name: artifact for artifact in manifest.artifacts()}
     # Two kinds of number are derived, by one division each: shares in per cent and after / before.
     known |= {100 * number for number in known if 0 < number < 1}
-    known |= {row["ratio"] for row in comparison(manifest, made[name]) if row["ratio"]} if name in made else set()
+    own = made.get(name.partition(".")[0])
+    known |= {row["ratio"] for row in comparison(manifest, own) if row["ratio"]} if own else set()
     unknown = [
         shown for shown in shown_in(rendered[name])
         if not any(agrees(shown, number) for number in known)

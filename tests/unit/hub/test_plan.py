@@ -98,7 +98,7 @@ def test_every_repository_gets_its_card_first_and_only_files_of_known_kinds():
     manifest = MANIFEST.model_copy(update={"stages": (record(made),)})
     (plan,) = plan_push(manifest, Path("run"), Names(manifest, "me"), sources={})
     assert [upload.path for upload in plan.uploads] == [
-        "README.md", "config.json", "chat_template.jinja", "a.safetensors",
+        "README.md", "config.json", "chat_template.jinja", "a.safetensors", "README_ru.md",
     ]  # fmt: skip
     assert plan.uploads[1].local == Path("run/0/embed/config.json")
     assert plan.size == sum(upload.size for upload in plan.uploads)
