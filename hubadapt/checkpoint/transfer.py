@@ -9,6 +9,7 @@ from collections.abc import Callable
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hubadapt.errors import UserError
 
@@ -39,6 +40,13 @@ def reflink(source: Path, target: Path) -> bool:
             return False
         raise
     return True
+
+
+def can_reflink(source: Path, target: Path) -> bool:
+    """Whether the disk of `target`, a folder that need not exist, can share a file's blocks; finds out by trying."""
+    place = next(parent for parent in (target.absolute(), *target.absolute().parents) if parent.is_dir())
+    with TemporaryDirectory(prefix=".probe-", dir=place) as folder:
+        return reflink(source, Path(folder) / "probe")
 
 
 def require_linkable(source: Path) -> None:

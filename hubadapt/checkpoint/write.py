@@ -15,7 +15,7 @@ from hubadapt.checkpoint.configs import changed_configs
 from hubadapt.checkpoint.new_tensor import AnyTensor, NewTensor, header, widest_first, write_shard
 from hubadapt.checkpoint.shards import INDEX_NAME, Shard, read_shards, stored_tensors
 from hubadapt.checkpoint.tables import Tables, find_tables, load_config
-from hubadapt.checkpoint.transfer import copy_file, hard_link, reflink, require_linkable
+from hubadapt.checkpoint.transfer import can_reflink, copy_file, hard_link, reflink, require_linkable
 from hubadapt.checkpoint.whole import require_space, whole_folder
 from hubadapt.errors import ModelError
 from hubadapt.manifest import write_atomic
@@ -122,6 +122,27 @@ def written_size(source: Path, tables: Mapping[str, NewTensor]) -> int:
         ModelError: As `write_with_tables`.
     """
     return sum(file.size for file in _planned(source, tables, find_tables(load_config(source))).values())
+
+
+def bytes_needed(source: Path, target: Path, rows: Mapping[str, int], *, body: Literal["copy", "link"]) -> int:
+    """Bytes of disk that `write_with_tables` will need, to be asked for before tables are made.
+
+    Args:
+        source: Checkpoint folder.
+        target: Folder to make.
+        rows: How many rows each tensor that is to be replaced will have, by name.
+        body: As for `write_with_tables`.
+
+    Raises:
+        ModelError: The source is damaged.
+    """
+    needed = 0
+    for name, shard in read_shards(source).items():
+        new = [(tensor, rows[table]) for table, tensor in shard.tensors.items() if table in rows]
+        if new or not (body == "link" or can_reflink(source / name, target)):
+            needed += shard.size
+        needed += sum(count * (tensor.size // max(tensor.shape[0], 1)) - tensor.size for tensor, count in new)
+    return needed
 
 
 def _planned(source: Path, tables: Mapping[str, NewTensor], roles: Tables | None) -> dict[str, _File]:

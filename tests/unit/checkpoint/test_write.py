@@ -12,7 +12,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save, save_file
 
-from hubadapt.checkpoint import NewTensor, Written, find_tables, load_config, read_tensor, shard_map, write_with_tables
+from hubadapt.checkpoint import (
+    NewTensor,
+    Written,
+    bytes_needed,
+    find_tables,
+    load_config,
+    read_tensor,
+    shard_map,
+    write_with_tables,
+)
 from hubadapt.errors import ModelError, UserError
 from hubadapt.model import load_model
 
@@ -273,6 +282,15 @@ def test_too_little_disk_is_said_before_anything_is_written(sharded, tmp_path, m
         write_with_tables(sharded, tmp_path / "target", new(tables_of(sharded)), config_changes=GROWN)
     assert "another disk" in error.value.hint
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sharded"]
+
+
+@pytest.mark.parametrize("body", ["copy", "link"])
+def test_the_bytes_needed_are_known_before_a_table_is_made(sharded, tmp_path, body):
+    tables = tables_of(sharded)
+    needed = bytes_needed(sharded, tmp_path / "target", dict.fromkeys(tables, ROWS), body=body)
+    written = write_with_tables(sharded, tmp_path / "target", new(tables), config_changes=GROWN, body=body)
+    # Headers grow with the digits of their offsets.
+    assert abs(needed - (written.made + written.copied)) < 64
 
 
 def test_linked_files_need_no_room(tmp_path, sharded, monkeypatch):
