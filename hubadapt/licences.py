@@ -108,9 +108,11 @@ def open_questions(links: Iterable[LicenceLink], decisions: Mapping[str, str] | 
     return errors
 
 
-def strictest(links: Iterable[LicenceLink]) -> LicenceLink | None:
-    """The link that asks most, the first of them where several do; None of no links."""
-    return max(links, key=lambda link: STRICTNESS.index(terms(link.license).kind), default=None)
+def strictest(links: Iterable[LicenceLink]) -> tuple[LicenceLink, ...]:
+    """The links of the strictest kind among all, in order; none of none."""
+    links = tuple(links)
+    ranks = [STRICTNESS.index(terms(link.license).kind) for link in links]
+    return tuple(link for link, rank in zip(links, ranks, strict=True) if rank == max(ranks))
 
 
 def _model_link(declared: Declared, name: str, model: ModelRef) -> LicenceLink:

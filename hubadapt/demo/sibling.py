@@ -32,6 +32,8 @@ def make_sibling(base: Path, folder: Path, dialogues: list[list[dict[str, str]]]
     shutil.rmtree(partial / "trainer", ignore_errors=True)
     model.save_pretrained(partial)
     copy_tokenizer(base, partial)
+    # A tune has its base's licence; the texts it is tuned on, Python's own documentation, ask for no other.
+    shutil.copyfile(base / "README.md", partial / "README.md")
     make_portable(partial)
     partial.replace(folder)
 

@@ -239,10 +239,10 @@ def test_every_source_has_a_link_and_every_question_can_be_decided(texts, licens
     assert all("\n" not in link.problem + link.hint for link in links)
 
 
-def test_the_strictest_link_is_found():
-    links = licence_chain(Declared("run", "mit"), base("mit"), [Text("a", "GPL-3.0", True), Text("b", "cc0-1.0", True)])
-    found = strictest(links)
-    assert found and found.license == "GPL-3.0" and strictest([]) is None
+def test_the_strictest_links_are_found():
+    texts = [Text("a", "GPL-3.0", True), Text("b", "cc0-1.0", True), Text("c", "GPL-2.0", False)]
+    found = strictest(licence_chain(Declared("run", "mit"), base("mit"), texts))
+    assert [link.license for link in found] == ["GPL-3.0", "GPL-2.0"] and strictest([]) == ()
     assert len(STRICTNESS) == len(set(STRICTNESS))
 
 
