@@ -22,7 +22,6 @@ Content = dict[str, Any]
 
 ITEM_TYPES = ("model", "dataset", "space", "paper", "collection")
 _NAME = re.compile(r"[a-z0-9-]+-[0-9a-f]{24}")
-_EDITABLE = ("title", "description", "position", "private", "theme")
 
 
 class CollectionStore:
@@ -81,7 +80,7 @@ class CollectionStore:
     def edit(self, slug: str, changes: Content) -> Content:
         """Change title, description, position, private or theme."""
         with self._changing(slug) as content:
-            content.update({key: changes[key] for key in _EDITABLE if key in changes})
+            content.update(changes)
         return content
 
     def delete(self, slug: str) -> None:

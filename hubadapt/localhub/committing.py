@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from dulwich.index import commit_tree
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID, Tree
-from dulwich.refs import Ref, check_ref_format
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from hubadapt.localhub.attributes import with_lfs_paths
 from hubadapt.localhub.changes import Change, apply
 from hubadapt.localhub.refusals import Refusal, missing_revision
-from hubadapt.localhub.repository import Repository
+from hubadapt.localhub.repository import Repository, ref_named
 
 _FILE = 0o100644
 _STALE = "A commit has happened since. Please refresh and try again."
@@ -49,17 +49,14 @@ def commit(repository: Repository, ref: str, proposal: Proposal) -> str:
     Raises:
         Refusal: There is no such branch (404), its head is not the parent asked for (412), or the changes do not fit.
     """
-    name = Ref(ref.encode())
     with repository.changing() as git:
-        head = git.refs.read_ref(name) if check_ref_format(name) else None
-        if head is None:
-            raise missing_revision(ref)
+        name, head = _head(git, ref)
         if _is_repeated(git, _commit(git, head), proposal):
             return str(head.decode())
         if proposal.parent is not None and proposal.parent != head.decode():
             raise Refusal(412, _STALE)
-        made = make_commit(git, ObjectID(head), proposal)
-        if made != head and not git.refs.set_if_equals(name, ObjectID(head), made):
+        made = make_commit(git, head, proposal)
+        if made != head and not git.refs.set_if_equals(name, head, made):
             raise Refusal(409, "Another commit was made at the same time. Please retry.")
         return str(made.decode())
 
@@ -81,14 +78,19 @@ def squash(repository: Repository, branch: str, author: str, message: str) -> st
     Raises:
         Refusal: There is no such branch (404).
     """
-    name = Ref(f"refs/heads/{branch}".encode())
     with repository.changing() as git:
-        head = git.refs.read_ref(name) if check_ref_format(name) else None
-        if head is None:
-            raise missing_revision(branch)
+        name, head = _head(git, f"refs/heads/{branch}")
         made = new_commit(git, _commit(git, head).tree, [], author, message)
-        git.refs.set_if_equals(name, ObjectID(head), made)
+        git.refs.set_if_equals(name, head, made)
         return str(made.decode())
+
+
+def _head(git: Repo, ref: str) -> tuple[Ref, ObjectID]:
+    name = ref_named(ref)
+    head = git.refs.read_ref(name) if name else None
+    if name is None or head is None:
+        raise missing_revision(ref)
+    return name, ObjectID(head)
 
 
 def new_commit(git: Repo, tree: ObjectID, parents: list[ObjectID], author: str, message: str) -> ObjectID:

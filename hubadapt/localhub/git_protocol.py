@@ -7,6 +7,7 @@ in its new commits must be one that this Hub can serve. Big files travel by git-
 from __future__ import annotations
 
 import gzip
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from hubadapt.localhub.repository import MAIN, Repository, checked_ref
 Service = Literal["git-upload-pack", "git-receive-pack"]
 
 _MAX_UNPACKED = 8 << 30
+_PULL = re.compile(r"refs/pr/(\d{1,9})")
 _ZERO = b"0" * 40
 _MODES = (0o100644, 0o100755, 0o120000, stat.S_IFDIR)
 
@@ -150,13 +152,13 @@ class _Check:
             self._require_files(_peeled(self.git, new))
 
     def _require_ref(self, name: str, is_deletion: bool) -> None:
-        if name.startswith("refs/pr/") and name[8:].isdigit() and not is_deletion:
-            require_open(Discussions(self.repository).get(int(name[8:])))
+        if (pull := _PULL.fullmatch(name)) and not is_deletion:
+            require_open(Discussions(self.repository).get(int(pull[1])))
         elif not name.startswith(("refs/heads/", "refs/tags/")):
             raise Refusal(400, "only branches, tags and open pull requests can be pushed")
         elif is_deletion and name == f"refs/heads/{MAIN}":
             raise Refusal(403, "the main branch cannot be deleted")
-        elif not is_deletion:
+        else:
             checked_ref(name)
 
     def _require_files(self, head: ObjectID) -> None:

@@ -22,6 +22,7 @@ from hubadapt.localhub.refusals import Refusal, missing_entry, missing_revision
 from hubadapt.localhub.trees import BlobFacts, Entry
 
 MAIN = "main"
+_LONGEST_REF = 240
 _HEX = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -263,21 +264,28 @@ def _ref_names(revision: str) -> list[str]:
     return [f"refs/heads/{revision}", f"refs/tags/{revision}"]
 
 
+def ref_named(name: str) -> Ref | None:
+    """The reference of that full name, or None where git allows no such name, or disks none so long."""
+    ref = Ref(name.encode("utf-8", "replace"))
+    return ref if check_ref_format(ref) and len(ref) <= _LONGEST_REF else None
+
+
 def checked_ref(name: str) -> Ref:
-    """Return the full name of a reference as git writes it.
+    """The reference of that full name, which could not be taken for a commit.
 
     Raises:
-        Refusal: It is not one git allows, or could be taken for a commit (400).
+        Refusal: It is not a name for one (400).
     """
     short = name.split("/", 2)[2]
-    if not check_ref_format(Ref(name.encode())) or short == "HEAD" or (_HEX.fullmatch(short) and len(short) == 40):
+    ref = ref_named(name)
+    if ref is None or short == "HEAD" or (_HEX.fullmatch(short) and len(short) == 40):
         raise Refusal(400, f"Not a valid name for a branch or tag: {short}")
-    return Ref(name.encode())
+    return ref
 
 
 def _peel(git: Repo, name: str) -> str | None:
-    ref = Ref(name.encode())
-    if not check_ref_format(ref):
+    ref = ref_named(name)
+    if ref is None:
         return None
     try:
         oid = git.refs[ref]

@@ -180,6 +180,18 @@ def parse_object(raw: bytes | bytearray) -> Body:
     return found
 
 
+def text_in(body: Body, key: str) -> str | None:
+    """A text of a JSON body, or None where it is absent.
+
+    Raises:
+        Refusal: It is something else.
+    """
+    found = body.get(key)
+    if found is not None and not isinstance(found, str):
+        raise Refusal(400, f'"{key}" must be text')
+    return found
+
+
 async def pieces(request: Request) -> AsyncIterator[bytes]:
     """The body of a request as it arrives.
 

@@ -43,7 +43,7 @@ _WEIRD = st.one_of(
     ),
     st.text(max_size=12),
 )  # fmt: skip
-_REPOSITORIES = st.sampled_from([OPEN, OPEN, OPEN, PRIVATE, PRIVATE, "local/absent", "local/open.git", "open/local"])
+_REPOSITORIES = st.sampled_from([OPEN] * 6 + [PRIVATE] * 4 + ["local/absent", "local/open.git", "open/local"])
 _REVISIONS = st.one_of(st.sampled_from(["main", "main", "HEAD", "refs/pr/1", "stage/one"]), _WEIRD)
 _PATHS = st.one_of(st.sampled_from(["a.txt", "big.bin", "folder/a.txt", ".gitattributes"]), _WEIRD)
 _JSON = st.recursive(
@@ -95,8 +95,9 @@ _ADDRESSES = (
 @st.composite
 def _addresses(draw, templates=_ADDRESSES) -> str:
     template = draw(st.sampled_from(templates))
-    kind = draw(st.sampled_from(["models", "models", "models", "datasets", "spaces", "kernels", ".."]))
-    repository = draw(st.one_of(_REPOSITORIES, _REPOSITORIES, st.builds("{}/{}".format, _WEIRD, _WEIRD).map(_segment)))
+    kind = draw(st.sampled_from(["models"] * 8 + ["datasets", "spaces", "kernels", ".."]))
+    weird = st.builds("{}/{}".format, _WEIRD, _WEIRD).map(_segment)
+    repository = draw(st.one_of(_REPOSITORIES, _REPOSITORIES, _REPOSITORIES, weird))
     found = {
         "api": f"/api/{kind}/{repository}",
         "file": f"/{repository}" if kind == "models" else f"/{kind}/{repository}",
@@ -248,10 +249,17 @@ _AIMED = (
 @st.composite
 def _aimed(draw) -> Shot:
     method, template, bodies = draw(st.sampled_from(_AIMED))
-    return Shot(method, draw(_addresses((template,))), draw(_SENDERS), draw(bodies), draw(_TRAVELS), draw(_HEADERS))
+    return Shot(
+        method,
+        draw(_addresses((template,))),
+        draw(st.sampled_from(["writer", "writer", "writer", "reader", "stranger"])),
+        draw(bodies),
+        draw(_TRAVELS),
+        draw(_HEADERS),
+    )
 
 
-SHOTS = st.one_of(_mixed(), _aimed())
+SHOTS = st.one_of(_mixed(), _aimed(), _aimed())
 
 
 @dataclass

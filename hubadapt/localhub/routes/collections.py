@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from hubadapt.localhub.collections import Content
 from hubadapt.localhub.refusals import Refusal
-from hubadapt.localhub.web import Body, hub_of, part, reply, visitor, with_json, writer
+from hubadapt.localhub.web import Body, hub_of, part, reply, text_in, visitor, with_json, writer
 
 
 def listing(request: Request) -> Response:
@@ -29,8 +29,8 @@ def create(request: Request, body: Body) -> Response:
     """Make a collection, with a first item where the body names one."""
     user = writer(request)
     store = hub_of(request).collections
-    owner, title = str(body.get("namespace") or user), str(body.get("title") or "")
-    content = store.create(owner, title, body.get("description"), bool(body.get("private")))
+    owner, title = text_in(body, "namespace") or user, text_in(body, "title") or ""
+    content = store.create(owner, title, text_in(body, "description"), bool(body.get("private")))
     if isinstance(item := body.get("item"), dict):
         content = store.add(content["slug"], str(item.get("id")), str(item.get("type")), None)
     return reply(content)
@@ -48,7 +48,10 @@ def get(request: Request) -> Response:
 def edit(request: Request, body: Body) -> Response:
     """Change a collection."""
     writer(request)
-    content = hub_of(request).collections.edit(_slug(request), body)
+    changes: Content = {key: text_in(body, key) for key in ("title", "description", "theme") if key in body}
+    changes |= {"private": bool(body["private"])} if "private" in body else {}
+    changes |= {"position": place} if (place := _place(body)) is not None else {}
+    content = hub_of(request).collections.edit(_slug(request), changes)
     return reply({"success": True, "data": content})
 
 
@@ -76,10 +79,9 @@ def add(request: Request, body: Body) -> Response:
 def edit_item(request: Request, body: Body) -> Response:
     """Change the note of an item, or move it."""
     writer(request)
-    note, position = body.get("note"), body.get("position")
+    note = body.get("note")
     text = note if isinstance(note, str) else None
-    place = position if isinstance(position, int) else None
-    hub_of(request).collections.edit_item(_slug(request), part(request, "item"), text, place)
+    hub_of(request).collections.edit_item(_slug(request), part(request, "item"), text, _place(body))
     return reply({})
 
 
@@ -88,6 +90,11 @@ def remove_item(request: Request) -> Response:
     writer(request)
     hub_of(request).collections.remove_item(_slug(request), part(request, "item"))
     return reply({})
+
+
+def _place(body: Body) -> int | None:
+    position = body.get("position")
+    return min(max(position, 0), 10**6) if isinstance(position, int) else None
 
 
 def _slug(request: Request) -> str:

@@ -22,6 +22,7 @@ from hubadapt.localhub.web import (
     part,
     reply,
     repository_of,
+    text_in,
     visitor,
     with_json,
     writer,
@@ -40,7 +41,7 @@ def create(request: Request, body: Body) -> Response:
     user = writer(request)
     address = _address_in(body, user)
     url = f"{endpoint(request)}/{address.prefix}{address.full_name}"
-    settings = new_settings(_wants_private(body) or False, body.get("sdk"))
+    settings = new_settings(_wants_private(body) or False, text_in(body, "sdk"))
     try:
         hub_of(request).shelf.create(address, settings, user)
     except Refusal as refusal:
@@ -124,11 +125,11 @@ def _is_wanted(request: Request, summary: Json) -> bool:
 
 
 def _address_in(body: Body, user: str) -> RepoId:
-    plural = _PLURALS.get(body.get("type") or "model")
-    if plural is None:
-        raise Refusal(400, f"This embedded Hub has no repositories of type {body.get('type')!r}")
-    namespace, _, name = str(body.get("name", "")).rpartition("/")
-    return repo_id(plural, body.get("organization") or namespace or user, name)
+    kind = text_in(body, "type") or "model"
+    if kind not in _PLURALS:
+        raise Refusal(400, f"This embedded Hub has no repositories of type {kind!r}")
+    namespace, _, name = (text_in(body, "name") or "").rpartition("/")
+    return repo_id(_PLURALS[kind], text_in(body, "organization") or namespace or user, name)
 
 
 def _wants_private(body: Body) -> bool | None:
