@@ -21,7 +21,14 @@ from typing import Any
 import torch
 import yaml
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GPTNeoXConfig,
+    LlamaConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+)
 
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHAT_TEMPLATE = (
@@ -151,7 +158,7 @@ def write_tokenizer(folder: Path, style: str = "gpt2") -> Path:
 
 
 def config_of(architecture: str, *, rows: int, tied: bool, hidden: int = 32) -> Any:
-    """A pico configuration of `llama`, `qwen2` or `gpt_neox`."""
+    """A pico configuration of `llama`, `qwen2`, `gemma2` or `gpt_neox`."""
     common = {
         "vocab_size": rows,
         "hidden_size": hidden,
@@ -165,6 +172,8 @@ def config_of(architecture: str, *, rows: int, tied: bool, hidden: int = 32) -> 
     }
     if architecture == "gpt_neox":
         return GPTNeoXConfig(**common)
+    if architecture == "gemma2":
+        return Gemma2Config(**common, num_key_value_heads=2, head_dim=8)
     return {"llama": LlamaConfig, "qwen2": Qwen2Config}[architecture](**common, num_key_value_heads=2)
 
 

@@ -29,7 +29,6 @@ def document_token(tokenizer: Any) -> int:
     return int(token)
 
 
-@torch.inference_mode()
 def bits_per_byte(
     model: Any,
     tokenizer: Any,
@@ -37,6 +36,25 @@ def bits_per_byte(
     advance: Callable[[int], object] = lambda _: None,
 ) -> Ratio:
     """Sum of bits over sum of UTF-8 bytes of texts, as a causal language model predicts them.
+
+    Args and errors: as in `bits_of_texts`.
+    """
+    return ratio_of_sums(bits_of_texts(model, tokenizer, texts, advance), bytes_of_texts(texts))
+
+
+def bytes_of_texts(texts: Sequence[str]) -> np.ndarray:
+    """UTF-8 bytes of each text, shape (n,)."""
+    return np.array([len(text.encode()) for text in texts])
+
+
+@torch.inference_mode()
+def bits_of_texts(
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    advance: Callable[[int], object] = lambda _: None,
+) -> np.ndarray:
+    """Bits of each text, shape (n,), float64, as a causal language model predicts it.
 
     Each text stands on its own after the document token, which is given and not scored; every other token is.
 
@@ -62,7 +80,7 @@ def bits_per_byte(
         raise ModelError(
             "the model gives probabilities that are not numbers.", "If it was trained, lower the learning rate."
         )
-    return ratio_of_sums(bits, [len(text.encode()) for text in texts])
+    return bits
 
 
 def _bits(model: Any, sequences: list[list[int]]) -> np.ndarray:

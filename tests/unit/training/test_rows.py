@@ -17,7 +17,9 @@ from hubadapt.training.rows import RowTraining
 from hubadapt.vocab_map import VocabMap
 
 
-@pytest.fixture(scope="module", params=[("llama", True), ("llama", False), ("gpt_neox", False)], ids=str)
+@pytest.fixture(
+    scope="module", params=[("llama", True), ("llama", False), ("gpt_neox", False), ("gemma2", True)], ids=str
+)
 def adapted(request, tmp_path_factory):
     """Folder of an embedded model, its piece map and the id of the first new token."""
     architecture, tied = request.param
