@@ -108,31 +108,32 @@ def plan_push(
         )
         for name, (folder, files) in sources.items()
     ]
-    artifacts, reports = manifest.artifacts(), _reports(manifest, run)
+    artifacts, reports = manifest.artifacts(), report_files(manifest, run)
     plans += [
         _artifact_plan(artifact, run, names, _dataset_texts(manifest, artifact, names))
         for artifact in artifacts
         if artifact.kind == "dataset"
     ]
     plans += [
-        _artifact_plan(artifact, run, names, (*_model_texts(manifest, artifact, names, notes), *reports))
+        _artifact_plan(artifact, run, names, (*model_texts(manifest, artifact, names, notes), *reports))
         for artifact in artifacts
         if artifact.kind == "model"
     ]
     return plans
 
 
-def folder_plan(id: str, folder: Path, card: str, *, revision: str) -> RepositoryPlan:
+def folder_plan(id: str, folder: Path, beside: tuple[Upload, ...], *, revision: str) -> RepositoryPlan:
     """The plan for one model folder that no manifest lists, such as a trainer's checkpoint.
 
     Args:
         id: Hub id.
         folder: The model.
-        card: Its card.
+        beside: What goes with it: see `model_texts`.
         revision: Branch to publish it as.
     """
-    uploads = (_text("README.md", card), *_files(folder, list_files(folder)))
-    return RepositoryPlan(id, "model", uploads, f"{revision} of {id.split('/')[-1]}", revision)
+    taken = {upload.path for upload in beside}
+    files = tuple(file for file in _files(folder, list_files(folder)) if file.path not in taken)
+    return RepositoryPlan(id, "model", (*beside, *files), f"{revision} of {id.split('/')[-1]}", revision)
 
 
 def changed(plan: RepositoryPlan, remote: Remote, blob_of: Mapping[str, str]) -> tuple[Upload, ...]:
@@ -160,7 +161,7 @@ def _artifact_plan(artifact: Artifact, run: Path, names: Names, made: tuple[Uplo
     return RepositoryPlan(names[artifact.name], kind, uploads, f"{artifact.name} of {names.manifest.name}")
 
 
-def _model_texts(manifest: Manifest, artifact: Artifact, names: Names, notes: str) -> tuple[Upload, ...]:
+def model_texts(manifest: Manifest, artifact: Artifact, names: Names, notes: str) -> tuple[Upload, ...]:
     """The card of a model, the same in the target language, and its results on benchmarks of the Hub."""
     cards = [
         _text(card_name(language), model_card(manifest, artifact, names, notes=notes, language=language))
@@ -193,7 +194,7 @@ def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
     )
 
 
-def _reports(manifest: Manifest, run: Path) -> tuple[Upload, ...]:
+def report_files(manifest: Manifest, run: Path) -> tuple[Upload, ...]:
     """What the cards of models show: the files of every report, each in a folder of its name."""
     return tuple(
         replace(upload, path=f"{artifact.name}/{upload.path}")

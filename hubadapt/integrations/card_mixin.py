@@ -33,12 +33,12 @@ class HubCardMixin:
         super().__init__(*args, **kwargs)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write the card to the output folder; what transformers and TRL pass is known from the run already."""
+        """Write the cards and their pictures to the output folder; what trainers pass is known from the run."""
         trainer: Any = self
         if not trainer.is_world_process_zero():
             return
         folder = Path(trainer.args.output_dir)
         repository = getattr(trainer, "hub_model_id", None) or trainer.args.hub_model_id or folder.name
-        write_atomic(
-            folder / "README.md", self._own_run.card(Training(trainer.args, trainer.state), folder, repository)
-        )
+        training = Training(trainer.args, trainer.state)
+        for upload in self._own_run.beside(training, folder, repository):
+            write_atomic(folder / upload.path, upload.local.read_bytes() if upload.local else upload.text)

@@ -67,8 +67,8 @@ class HubStageCallback(TrainerCallback):  # type: ignore[misc]
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         snapshot = _linked(checkpoint, Path(args.output_dir) / _SNAPSHOTS / revision)
         make_portable(snapshot)
-        card = self._run.card(Training(args, state), snapshot, self._repository)
-        plan = folder_plan(self._repository, snapshot, card, revision=revision)
+        beside = self._run.beside(Training(args, state), snapshot, self._repository)
+        plan = folder_plan(self._repository, snapshot, beside, revision=revision)
         self._uploads[revision] = self._worker.submit(self._publish, snapshot, plan)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

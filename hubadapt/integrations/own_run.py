@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubadapt.card import model_card
+from hubadapt.hub.plan import Upload, model_texts, report_files
 from hubadapt.hub.publish import NOTES_NAME, RECEIPT_NAME
 from hubadapt.integrations.training_record import ARTIFACT, Training, with_training
 from hubadapt.lineage import Names
@@ -48,8 +48,8 @@ class OwnRun:
         }
         return OwnRun(folder, manifest, ids)
 
-    def card(self, training: Training, folder: Path, repository: str) -> str:
-        """The card of what a trainer made of the run's model.
+    def beside(self, training: Training, folder: Path, repository: str) -> tuple[Upload, ...]:
+        """What goes with a model that a trainer made of the run's: its cards, and the pictures that they show.
 
         Args:
             training: The trainer's arguments and state.
@@ -60,4 +60,5 @@ class OwnRun:
         names = Names(manifest, repository.split("/")[0], {**self.ids, ARTIFACT: repository})
         artifact = next(made for made in manifest.artifacts() if made.name == ARTIFACT)
         notes = self.folder / NOTES_NAME
-        return model_card(manifest, artifact, names, notes=notes.read_text(encoding="utf-8") if notes.is_file() else "")
+        words = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+        return (*model_texts(manifest, artifact, names, words), *report_files(self.manifest, self.folder))

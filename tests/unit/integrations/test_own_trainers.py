@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pico
@@ -64,8 +65,10 @@ def test_the_card_that_a_trainer_pushes_is_ours(kind, finished, parts, hub, at_h
         trainer.train()
         trainer.push_to_hub()
         card = Path(hf_hub_download(name, "README.md", cache_dir=tmp_path / "cache")).read_text("utf-8")
+        files = {*HfApi(endpoint=hub.endpoint, token=hub.token).list_repo_files(name)}
     assert f"# own-{kind}" in card
-    assert "## Recipe" in card and "learning_rate `0.01`" in card
+    assert "## How to make it again" in card and "learning_rate `0.01`" in card
+    assert {path for path in re.findall(r"\]\(([^)#:]+\.(?:md|png))\)", card)} <= files
     assert "2 steps" in card
     assert hub.token not in card and str(tmp_path) not in card
 
