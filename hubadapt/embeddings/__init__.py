@@ -12,6 +12,7 @@ import torch
 
 from hubadapt.errors import RecipeError
 from hubadapt.registry import Registry, suggest
+from hubadapt.types import Progress, silent
 from hubadapt.vocab_map import VocabMap
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Givens:
         texts: Target-language text, for methods that need some.
         encoders: The old and the new tokenizer.
         model: Loads the old model, for methods that learn.
+        progress: Opens progress bars, for methods that take long.
     """
 
     pieces: VocabMap
@@ -59,6 +61,7 @@ class Givens:
     texts: Sequence[str] = ()
     encoders: tuple[Tokenizer, Tokenizer] | None = None
     model: Callable[[], Any] | None = None
+    progress: Progress = silent
 
 
 Rows = VocabMap | torch.Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -106,12 +106,12 @@ def embed(
     """
     read_tokenizer_json(tokenizer)
     tables = find_tables(load_config(base))
-    pieces = _vocab_map(base, tokenizer, tables)
+    pieces = read_pieces(base, tokenizer, tables)
     methods = chosen_methods(start, tables)
     made: dict[str, NewTensor] = {}
     report: dict[str, Embedded] = {}
     for name, method in methods.items():
-        givens = _givens(base, tokenizer, name, tables, pieces, start)
+        givens = replace(_givens(base, tokenizer, name, tables, pieces, start), progress=progress)
         rows = method(givens)
         made[name] = _new_table(givens, rows)
         report[name] = _report(givens, method, rows)
@@ -131,7 +131,8 @@ def embed(
     return report
 
 
-def _vocab_map(base: Path, tokenizer: Path, tables: Tables) -> VocabMap:
+def read_pieces(base: Path, tokenizer: Path, tables: Tables) -> VocabMap:
+    """The map of a new tokenizer, as it lies beside it or else made of the two tokenizers' entries."""
     if (tokenizer / VOCAB_MAP_NAME).is_file():
         return VocabMap.load(tokenizer / VOCAB_MAP_NAME)
     old, new = read_tokenizer_json(base), read_tokenizer_json(tokenizer)
