@@ -44,7 +44,7 @@ def find_tensor(folder: Path, name: str, tensors: Mapping[str, StoredTensor]) ->
     packed = next((tensors[other] for other in _packed_names(name) if other in tensors), None)
     stored = tensors.get(name, packed)
     if stored is None:
-        raise ModelError(f"{folder} has no tensor {name}.", "Check that config.json and the weights belong together.")
+        raise _absent(folder, name, tensors)
     if stored is packed or stored.dtype not in _PLAIN:
         raise ModelError(
             f"{name} of {folder} is quantised ({_method(folder)}, stored as {stored.dtype}) and cannot be changed.",
@@ -78,6 +78,16 @@ def require_finite(folder: Path, name: str, table: torch.Tensor) -> None:
             f"{', '.join(map(str, rows[:_SHOWN]))}{more}.",
             f"{AGAIN.removesuffix('.')}; if its source has them too, choose another.",
         )
+
+
+def _absent(folder: Path, name: str, tensors: Mapping[str, StoredTensor]) -> ModelError:
+    short = next((other for other in tensors if name.endswith(f".{other}")), None)
+    if short is None:
+        return ModelError(f"{folder} has no tensor {name}.", "Check that config.json and the weights belong together.")
+    return ModelError(
+        f"{folder} has no tensor {name}, but {short}: it was saved without the head, as older releases did.",
+        f"Save it anew once: AutoModelForCausalLM.from_pretrained({str(folder)!r}).save_pretrained(...)",
+    )
 
 
 def _packed_names(name: str) -> list[str]:

@@ -34,6 +34,13 @@ def test_large_finite_values_pass():
     require_finite(Path("base"), "wte", torch.full((600, 4), 3e38))
 
 
+def test_a_model_saved_without_its_prefix_is_told_from_one_that_lacks_the_table(tmp_path):
+    save_file({"wte.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=r"has no tensor transformer\.wte\.weight, but wte\.weight") as error:
+        read_tensor(tmp_path, "transformer.wte.weight")
+    assert error.value.hint.startswith("Save it anew once: ")
+
+
 QUANTISED = {
     "gptq": ({"lm_head.qweight": torch.zeros(4, 4, dtype=torch.int32)}, "I32"),
     "bitsandbytes": ({"lm_head.weight": torch.zeros(64, 1, dtype=torch.uint8)}, "U8"),
