@@ -284,6 +284,17 @@ def test_too_little_disk_is_said_before_anything_is_written(sharded, tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sharded"]
 
 
+def test_reflinked_files_are_counted_apart_and_need_no_room(sharded, tmp_path, monkeypatch):
+    monkeypatch.setattr("hubadapt.checkpoint.write.reflink", lambda source, target: bool(shutil.copy(source, target)))
+    usage = shutil.disk_usage(tmp_path)
+    rest, _, total = sizes(sharded, sharded)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=64_000_000 + total - rest))
+    same = {name: read_tensor(sharded, name) for name in (EMBEDDING, HEAD)}
+    written = write_with_tables(sharded, tmp_path / "target", new(same), config_changes={})
+    made = sum(table.nbytes for table in same.values())
+    assert written == Written(made=made, copied=total - rest - made, reflinked=rest)
+
+
 @pytest.mark.parametrize("body", ["copy", "link"])
 def test_the_bytes_needed_are_known_before_a_table_is_made(sharded, tmp_path, body):
     tables = tables_of(sharded)
