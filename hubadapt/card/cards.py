@@ -18,6 +18,8 @@ from hubadapt.types import Artifact, LicenceLink, Manifest
 from hubadapt.usage import usage_snippet
 
 LICENCE_FILE = "LICENSE.md"
+# Kinds of licences that a dataset of such texts can only be published under by the owner's decision.
+_BINDING = ("no derivatives", "unknown")
 # Stages of which none touches a model's body; of others, the card does not know.
 _ROWS_ALONE = ("corpus", "tokenizer", "embed", "pretrain", "propagate", "evaluate", "sample")
 
@@ -50,6 +52,7 @@ def model_card(
         replaced=any(record.facts.get("method") == "replace" for record in manifest.stages),
         only_rows=all(record.kind in _ROWS_ALONE for record in manifest.stages),
         links=model_links(manifest, artifact),
+        decisions=_decisions(model_links(manifest, artifact), names),
         shown=built_with(manifest.license),
         checklist=checklist(manifest, artifact),
         citation=citation(manifest, artifact, names),
@@ -84,6 +87,7 @@ def dataset_card(manifest: Manifest, artifact: Artifact, names: Names, *, langua
         table=record.facts["sources"],
         licences=_licences_of(record.facts["sources"]),
         links=text_links(manifest),
+        decisions=_decisions([link for link in text_links(manifest) if link.kinds[-1] in _BINDING], names),
         strictest=strictest(text_links(manifest)),
         record=record,
         repository=names[artifact.name],
@@ -111,6 +115,16 @@ def model_links(manifest: Manifest, artifact: Artifact) -> list[LicenceLink]:
 def text_links(manifest: Manifest) -> list[LicenceLink]:
     """The links of the licence chain that a dataset has: all of its texts."""
     return [link for link in manifest.licences if link.role in ("trained on", "measured on")]
+
+
+def _decisions(links: list[LicenceLink], names: Names) -> dict[str, list[str]]:
+    """The owner's reasons, in their own words, with the licences or models that each covers."""
+    found: dict[str, list[str]] = {}
+    for link in links:
+        if link.decision:
+            about = link.license or names[link.names[0]]
+            found.setdefault(" ".join(link.decision.split()), []).append(about)
+    return {reason: list(dict.fromkeys(about)) for reason, about in found.items()}
 
 
 def _model_front(manifest: Manifest, artifact: Artifact, names: Names) -> dict[str, Any]:

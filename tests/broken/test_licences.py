@@ -74,7 +74,7 @@ def test_a_decision_stands_in_the_card_as_it_was_written(cli, pushed, finished_c
     assert cli("card", finished_copy.out, "--to", "local").code == 0
     card = (finished_copy.out / "cards" / "pico-ru-pretrain.md").read_text("utf-8")
     assert "license: cc0-1.0\n" in card and "published under cc0-1.0" in card
-    assert card.count("| Both are *mine*. |") == 1
+    assert "* apache-2.0: Both are *mine*.\n" in card
 
 
 def test_a_decision_that_covers_nothing_stops_a_push(pushed, finished_copy):
