@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 TORCH := torch==2.13.0
 
-.PHONY: test check demo hub format clean
+.PHONY: test check demo hub fidelity format clean
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
@@ -22,12 +22,16 @@ demo: $(VENV)/demo
 hub: $(VENV)/demo
 	$(BIN)/hubadapt hub serve --data demo/hub
 
+# Other clients of the Hub, each in an environment of its own under .fidelity; needs a package index, and takes minutes.
+fidelity: $(VENV)/dev
+	$(BIN)/python -m pytest tests/fidelity -m fidelity
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo runs
+	rm -rf $(VENV) .fidelity demo runs
 
 $(VENV)/base: constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hubadapt needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
