@@ -29,7 +29,7 @@ def render(template: str, front: dict[str, Any] | None, words: Words, **values: 
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(cell=_cell, fence=_fence, number=_number, flat=_flat)
+    environment.filters.update(cell=_cell, plain=_plain, fence=_fence, number=_number, flat=_flat)
     environment.filters.update(known=lambda text, t: t.known(text), clauses=_clauses)
     environment.globals.update(
         t=words,
@@ -49,6 +49,11 @@ def _cell(value: object) -> str:
     """Text made safe for one cell of a Markdown table."""
     text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "\\`")
     return " ".join(text.split())
+
+
+def _plain(value: object) -> str:
+    """What others wrote, such as names in their data, made safe for a cell: no link, no picture, no emphasis."""
+    return re.sub(r"([\[\]*~])", r"\\\1", _cell(value))
 
 
 def _clauses(text: str, words: Words) -> str:
