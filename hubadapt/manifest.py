@@ -65,10 +65,15 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     """Every file below `folder` with size and hash, in order of path; hidden and cache files are left out."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return tuple(
-        FileEntry(path=name, size=(folder / name).stat().st_size, sha256=hash_file(folder / name))
+        file_entry(folder, name)
         for name in names
         if not any(part.startswith((".", "__pycache__")) for part in name.split("/"))
     )
+
+
+def file_entry(folder: Path, name: str) -> FileEntry:
+    """Size and hash of one file of a folder."""
+    return FileEntry(path=name, size=(folder / name).stat().st_size, sha256=hash_file(folder / name))
 
 
 def hash_folder(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hubadapt.errors import ManifestError, ModelError
 from hubadapt.front_matter import licence_in, licence_of
@@ -11,7 +12,8 @@ from hubadapt.hub.errors import explained
 from hubadapt.manifest import hash_folder
 from hubadapt.types import ModelRef
 
-_SMALL = ["*.json", "*.jinja", "*.model"]
+_TERMS = ["LICENSE*", "NOTICE*", "USE_POLICY*"]
+_SMALL = ["*.json", "*.jinja", "*.model", *_TERMS]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def resolve(text: str, start: Path) -> Resolved:
     with explained(text):
         info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
     size = sum(file.size or 0 for file in info.siblings or () if file.rfilename.endswith(".safetensors"))
-    named = info.card_data or {}
+    named: Any = info.card_data or {}
     licence = licence_in({key: named.get(key) for key in ("license", "license_name")})
     return Resolved(ModelRef(id=name, revision=info.sha or "", license=licence), size, bool(info.private))
 
@@ -80,6 +82,17 @@ def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:
     patterns = [*_SMALL, *(["*.safetensors"] if weights else [])]
     with explained(f"{ref.id}@{ref.revision}"):
         return Path(snapshot_download(ref.id, revision=ref.revision, allow_patterns=patterns))
+
+
+def cached_folder(ref: ModelRef) -> Path | None:
+    """The folder in the Hub's cache with a model's licence files, and perhaps more; None where they are not there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(ref.id, revision=ref.revision, allow_patterns=_TERMS, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
 
 
 def source_folder(ref: ModelRef, run: Path) -> Path:

@@ -18,10 +18,13 @@ from hubadapt.manifest import list_files
 from hubadapt.types import Artifact, FileEntry, Manifest
 
 RepositoryType = Literal["model", "dataset"]
+Source = tuple[Path, tuple[FileEntry, ...]]
+"""A folder and its files."""
 
 MAIN = "main"
 _ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
-_ALLOWED_NAMES = ("LICENSE", "LICENSE.txt", "NOTICE", "NOTICE.txt")
+LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md")
+"""Files that go with every copy of a model: Apache 2.0 §4 and the Llama licences §1.b ask for them."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def plan_push(
     run: Path,
     names: Names,
     *,
-    sources: Mapping[str, tuple[Path, tuple[FileEntry, ...]]],
+    sources: Mapping[str, Source],
+    terms: Mapping[str, Source] | None = None,
     notes: str = "",
 ) -> list[RepositoryPlan]:
     """Everything that a push publishes, in an order in which links never dangle.
@@ -97,6 +101,7 @@ def plan_push(
         run: The run folder.
         names: What things are called on the Hub.
         sources: Folder and files of each source that is local.
+        terms: Folder and files of each source whose `LICENCE_FILES` are at hand; models made from it carry them on.
         notes: The owner's words for the cards.
     """
     plans = [
@@ -115,9 +120,10 @@ def plan_push(
         if artifact.kind == "dataset"
     ]
     plans += [
-        _artifact_plan(artifact, run, names, (*model_texts(manifest, artifact, names, notes), *reports))
+        _artifact_plan(artifact, run, names, (*model_texts(manifest, artifact, names, notes), *reports, *carry))
         for artifact in artifacts
         if artifact.kind == "model"
+        for carry in [_licence_files(artifact, terms or {})]
     ]
     return plans
 
@@ -190,8 +196,21 @@ def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
     return tuple(
         Upload(entry.path, entry.size, entry.sha256, local=folder / entry.path)
         for entry in files
-        if (entry.path.endswith(_ALLOWED) or entry.path in _ALLOWED_NAMES) and entry.path != "README.md"
+        if (entry.path.endswith(_ALLOWED) or entry.path in LICENCE_FILES) and entry.path != "README.md"
     )
+
+
+def _licence_files(artifact: Artifact, terms: Mapping[str, Source]) -> tuple[Upload, ...]:
+    """Licence files of what a model is made from; those of its own source come before the base's of the same name."""
+    taken = {"README.md", *(entry.path for entry in artifact.files)}
+    found = {
+        upload.path: upload
+        for name in ("base", artifact.of)
+        if name in terms
+        for upload in _files(*terms[name])
+        if upload.path in LICENCE_FILES and upload.path not in taken
+    }
+    return tuple(found.values())
 
 
 def report_files(manifest: Manifest, run: Path) -> tuple[Upload, ...]:

@@ -12,13 +12,23 @@ from typing import Any
 from hubadapt.card.metadata import card_problems
 from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
 from hubadapt.hub.errors import explained
-from hubadapt.hub.fetch import source_folder
-from hubadapt.hub.plan import MAIN, Remote, RemoteFile, RepositoryPlan, Upload, changed, plan_push
+from hubadapt.hub.fetch import cached_folder, source_folder
+from hubadapt.hub.plan import (
+    LICENCE_FILES,
+    MAIN,
+    Remote,
+    RemoteFile,
+    RepositoryPlan,
+    Source,
+    Upload,
+    changed,
+    plan_push,
+)
 from hubadapt.licences import open_questions
 from hubadapt.lineage import Names
-from hubadapt.manifest import damage, list_files, read_manifest, write_atomic
+from hubadapt.manifest import damage, file_entry, list_files, read_manifest, write_atomic
 from hubadapt.secret_scan import find_secrets
-from hubadapt.types import FileEntry, Manifest
+from hubadapt.types import Manifest
 
 _REGULAR_LIMIT = 20_000_000
 RECEIPT_NAME = "receipt.json"
@@ -87,7 +97,8 @@ def draft(run: Path, namespace: str) -> list[RepositoryPlan]:
                 f"the run {run} is damaged: {wrong}.", f"Run the recipe again: hubadapt run RECIPE.yaml --out {run}"
             )
     sources = _local_sources(manifest, run)
-    return plan_push(manifest, run, Names(manifest, namespace), sources=sources, notes=_notes(run))
+    terms = sources | _terms(manifest)
+    return plan_push(manifest, run, Names(manifest, namespace), sources=sources, terms=terms, notes=_notes(run))
 
 
 def publish(
@@ -206,9 +217,19 @@ def _git_blob(upload: Upload) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _local_sources(manifest: Manifest, run: Path) -> dict[str, tuple[Path, tuple[FileEntry, ...]]]:
+def _local_sources(manifest: Manifest, run: Path) -> dict[str, Source]:
     folders = {name: source_folder(ref, run) for name, ref in manifest.sources().items() if ref.local}
     return {name: (folder, list_files(folder)) for name, folder in folders.items()}
+
+
+def _terms(manifest: Manifest) -> dict[str, Source]:
+    """Licence files of the sources on the Hub, as the run brought them into the Hub's cache; nothing is downloaded."""
+    folders = {name: cached_folder(ref) for name, ref in manifest.sources().items() if not ref.local}
+    return {
+        name: (folder, tuple(file_entry(folder, path) for path in LICENCE_FILES if (folder / path).is_file()))
+        for name, folder in folders.items()
+        if folder is not None
+    }
 
 
 def _card_errors(plan: RepositoryPlan) -> list[UserError]:

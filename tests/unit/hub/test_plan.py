@@ -140,3 +140,18 @@ def test_exactly_what_differs_is_sent(here, there, large):
 def test_into_a_repository_that_does_not_exist_everything_is_sent():
     plan = plans()[-1]
     assert changed(plan, Remote(), {}) == plan.uploads
+
+
+def test_a_model_carries_the_licence_files_of_its_sources_and_nothing_else_of_them():
+    terms = {
+        "base": (Path("b"), (entry("LICENSE"), entry("USE_POLICY.md"), entry("model.safetensors"))),
+        "chat": (Path("c"), (entry("LICENSE"), entry("config.json"))),
+    }
+    for plan in plan_push(MANIFEST, Path("run"), NAMES, sources={}, terms=terms):
+        found = {upload.path: upload.local for upload in plan.uploads if upload.path in ("LICENSE", "USE_POLICY.md")}
+        if plan.type == "dataset":
+            assert found == {}
+        elif plan.id.endswith(("lep-chat", "tuned")):
+            assert found == {"LICENSE": Path("c/LICENSE"), "USE_POLICY.md": Path("b/USE_POLICY.md")}
+        else:
+            assert found == {"LICENSE": Path("b/LICENSE"), "USE_POLICY.md": Path("b/USE_POLICY.md")}
