@@ -16,10 +16,12 @@ import torch
 from hubadapt.checkpoint import (
     NewTensor,
     Tables,
+    bytes_needed,
     find_tables,
     load_config,
     read_tensor,
     require_finite,
+    require_space,
     write_with_tables,
     written_size,
 )
@@ -103,11 +105,14 @@ def embed(
     Raises:
         ModelError: The base is damaged, its tables are quantised or hold NaN or infinity, or map and tables disagree.
         RecipeError: A method is not known, or lacks what it needs.
+        UserError: The disk is too small, or files cannot be linked.
     """
     read_tokenizer_json(tokenizer)
     tables = find_tables(load_config(base))
     pieces = read_pieces(base, tokenizer, tables)
     methods = chosen_methods(start, tables)
+    rows_of = dict.fromkeys(tables.names, pieces.new_size)
+    require_space(target, bytes_needed(base, target, rows_of, body=start.body))
     made: dict[str, NewTensor] = {}
     report: dict[str, Embedded] = {}
     for name, method in methods.items():
@@ -223,17 +228,21 @@ def _blocks(givens: Givens, rows: Rows) -> Iterator[torch.Tensor]:
 
 def _report(givens: Givens, method: Initialisation, rows: Rows) -> Embedded:
     new = givens.pieces.rows_of(Origin.COMPOSED)
-    written = compose_blocks(rows, givens.table, new) if isinstance(rows, VocabMap) else [rows]
-    return Embedded(
-        str(method),
-        float(_norms(torch.split(givens.table, _BLOCK)).mean()),
-        _norms(compose_blocks(givens.pieces, givens.table, new)),
-        _norms(written),
-    )
+    old_norm = float(_norms(torch.split(givens.table, _BLOCK), len(givens.table)).mean())
+    mean_norms = _norms(compose_blocks(givens.pieces, givens.table, new), len(new))
+    if rows is givens.pieces:
+        return Embedded(str(method), old_norm, mean_norms, mean_norms)
+    written = compose_blocks(rows, givens.table, new) if isinstance(rows, VocabMap) else torch.split(rows, _BLOCK)
+    return Embedded(str(method), old_norm, mean_norms, _norms(written, len(new)))
 
 
-def _norms(blocks: Iterable[torch.Tensor]) -> np.ndarray:
-    norms: np.ndarray = torch.cat([torch.zeros(0), *(block.float().norm(dim=1) for block in blocks)]).numpy()
+def _norms(blocks: Iterable[torch.Tensor], count: int) -> np.ndarray:
+    # Small results kept between large blocks would hold the heap apart: it grew by each block that was freed.
+    norms = np.empty(count, dtype=np.float32)
+    first = 0
+    for block in blocks:
+        norms[first : first + len(block)] = torch.linalg.vector_norm(block, dim=1, dtype=torch.float32)
+        first += len(block)
     return norms
 
 
