@@ -20,7 +20,7 @@ from hubadapt.usage import usage_snippet
 LICENCE_FILE = "LICENSE.md"
 # Kinds of licences that a dataset of such texts can only be published under by the owner's decision.
 _BINDING = ("no derivatives", "unknown")
-# Stages of which none touches a model's body; of others, the card does not know.
+# Stages that read no other data than the corpus, and touch no model's body; of others, the card does not know.
 _ROWS_ALONE = ("corpus", "tokenizer", "embed", "pretrain", "propagate", "evaluate", "sample")
 
 
@@ -50,7 +50,7 @@ def model_card(
         worse=worse(rows),
         sample=_sample(manifest, artifact, names),
         replaced=any(record.facts.get("method") == "replace" for record in manifest.stages),
-        only_rows=all(record.kind in _ROWS_ALONE for record in manifest.stages),
+        others=[record.kind for record in manifest.stages if record.kind not in _ROWS_ALONE],
         links=model_links(manifest, artifact),
         decisions=_decisions(model_links(manifest, artifact), names),
         shown=built_with(manifest.license),

@@ -16,6 +16,7 @@ from hubadapt.card.model_index import model_index_problem
 from hubadapt.errors import CardError, UserError
 from hubadapt.front_matter import read_front_matter, split_card
 from hubadapt.hub_lists import hub_lists, near_language, near_miss
+from hubadapt.types import Artifact, Manifest
 
 Kind = Literal["model", "dataset", "space"]
 Check = Callable[[Any], list[tuple[str, str]]]
@@ -74,6 +75,37 @@ def metadata_problems(data: Mapping[str, Any], kind: Kind = "model") -> list[tup
         checks["task_categories"] = _listed("task_categories", hub_lists().pipeline_tags, near_miss)
     found = [problem for key, check in checks.items() if data.get(key) is not None for problem in check(data[key])]
     return found + _licence_name_problems(data)
+
+
+def record_problems(manifest: Manifest, artifact: Artifact, config: Mapping[str, Any]) -> list[UserError]:
+    """Where the record, which the card tells, says one thing of a model's tables and its `config.json` another.
+
+    Args:
+        manifest: The run.
+        artifact: A model of it.
+        config: Its `config.json`.
+    """
+    facts = {key: value for record in manifest.stages for key, value in record.facts.items()}
+    inner = {**config, **(config.get("text_config") or {})}
+    rows, tied = inner.get("vocab_size"), config.get("tie_word_embeddings")
+    tokens = facts.get("old_size", 0) + facts.get("new_tokens", 0) - facts.get("dropped", 0)
+    errors: list[UserError] = []
+    mend = "Run the recipe again: hubadapt run RECIPE.yaml"
+    if facts.get("method", "extend") == "extend" and isinstance(rows, int) and rows < tokens:
+        errors.append(
+            CardError(
+                f"the card of {artifact.name} tells of {tokens:,} tokens, its config.json of {rows:,} rows.", mend
+            )
+        )
+    if (
+        isinstance(tied, bool)
+        and isinstance(facts.get("tied"), bool)
+        and artifact.of == "base"
+        and tied != facts["tied"]
+    ):
+        says, other = ("tied", "not") if facts["tied"] else ("not tied", "tied")
+        errors.append(CardError(f"the card of {artifact.name} calls its tables {says}, its config.json {other}.", mend))
+    return errors
 
 
 def local_links(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubadapt.card.metadata import card_problems
+from hubadapt.card.metadata import card_problems, record_problems
 from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
 from hubadapt.hub.errors import explained
 from hubadapt.hub.fetch import cached_folder, source_folder
@@ -28,7 +28,7 @@ from hubadapt.licences import open_questions
 from hubadapt.lineage import Names
 from hubadapt.manifest import damage, file_entry, list_files, read_manifest, write_atomic
 from hubadapt.secret_scan import find_secrets
-from hubadapt.types import Manifest
+from hubadapt.types import Artifact, Manifest
 
 _REGULAR_LIMIT = 20_000_000
 RECEIPT_NAME = "receipt.json"
@@ -74,7 +74,8 @@ def prepare(run: Path, namespace: str) -> list[RepositoryPlan]:
         )
     raise_all(open_questions(manifest.licences, manifest.license_decisions))
     plans = draft(run, namespace)
-    raise_all([error for plan in plans for error in _card_errors(plan)])
+    models = {Names(manifest, namespace)[made.name]: made for made in manifest.artifacts() if made.kind == "model"}
+    raise_all([error for plan in plans for error in _card_errors(plan, manifest, models.get(plan.id))])
     return plans
 
 
@@ -232,17 +233,14 @@ def _terms(manifest: Manifest) -> dict[str, Source]:
     }
 
 
-def _card_errors(plan: RepositoryPlan) -> list[UserError]:
+def _card_errors(plan: RepositoryPlan, manifest: Manifest, artifact: Artifact | None) -> list[UserError]:
     """What is wrong with the cards of one repository, which each error names."""
     files = {upload.path: upload for upload in plan.uploads}
-    config = files["config.json"].local if "config.json" in files else None
-    errors = card_problems(
-        files["README.md"].text,
-        plan.type,
-        files=files.keys(),
-        config=json.loads(config.read_text(encoding="utf-8")) if config else None,
-    )
-    return [CardError(error.problem.replace("the card", f"the card of {plan.id}", 1), error.hint) for error in errors]
+    path = files["config.json"].local if "config.json" in files else None
+    config = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    errors = card_problems(files["README.md"].text, plan.type, files=files.keys(), config=config)
+    named = [CardError(error.problem.replace("the card", f"the card of {plan.id}", 1), error.hint) for error in errors]
+    return [*named, *(record_problems(manifest, artifact, config) if artifact else [])]
 
 
 def _notes(run: Path) -> str:

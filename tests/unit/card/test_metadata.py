@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from hubadapt.card.metadata import card_problems, local_links
+from hubadapt.card.metadata import card_problems, local_links, record_problems
+from hubadapt.types import Artifact, Manifest
 
 GOOD: dict[str, Any] = {
     "language": ["ru", "en"],
@@ -137,3 +139,22 @@ def test_a_datasets_files_are_there():
     assert [text for text, _ in found(card(**front), "dataset", files={"data/test-0.parquet"})] == [
         "the card names the data files data/train-*, of which there are none."
     ]
+
+
+def golden() -> tuple[Manifest, Artifact]:
+    manifest = Manifest.model_validate_json((Path(__file__).parents[2] / "golden" / "hubadapt.json").read_text("utf-8"))
+    return manifest, next(made for made in manifest.artifacts() if made.name == "pretrain")
+
+
+@pytest.mark.parametrize(
+    ("config", "problems"),
+    [
+        ({"vocab_size": 420, "tie_word_embeddings": True}, []),
+        ({"text_config": {"vocab_size": 448}}, []),
+        ({"vocab_size": 419}, ["the card of pretrain tells of 420 tokens, its config.json of 419 rows."]),
+        ({"tie_word_embeddings": False}, ["the card of pretrain calls its tables tied, its config.json not."]),
+        ({}, []),
+    ],
+)
+def test_what_the_record_tells_of_the_tables_is_what_the_configuration_says(config, problems):
+    assert [error.problem for error in record_problems(*golden(), config)] == problems
