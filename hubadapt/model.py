@@ -8,6 +8,7 @@ from typing import Any
 
 from hubadapt.checkpoint import load_config, shard_map
 from hubadapt.errors import ModelError
+from hubadapt.loading import attempt, auto_tokenizer, open_tokenizer
 from hubadapt.portable import TOKENIZER_FILES
 
 _PROBES = ("Hello, world! 2026 = 1 + 2025\n\tdef f(x):", "Съешь же ещё этих мягких французских булок. नमस्ते 你好 🙂")
@@ -35,22 +36,12 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ModelError: It cannot be loaded, or its class gives other ids than `tokenizer.json` itself.
     """
-    from tokenizers import Tokenizer
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        same = all(
-            tokenizer.encode(probe, add_special_tokens=False) == backend.encode(probe, add_special_tokens=False).ids
-            for probe in _PROBES
-        )
-    except Exception as error:
-        raise ModelError(
-            f"the tokenizer of {folder} cannot be loaded: {str(error).splitlines()[0]}",
-            "Download or copy the tokenizer again.",
-        ) from error
-    if not same:
+    tokenizer, problem = auto_tokenizer(folder), f"the tokenizer of {folder} cannot be loaded"
+    backend = open_tokenizer(folder / "tokenizer.json", f"of {folder}")
+    # Some that were loaded fail only here: a class with another model's code, a Unigram without an unknown token.
+    own = attempt(lambda: [tokenizer.encode(probe, add_special_tokens=False) for probe in _PROBES], problem)
+    ids = attempt(lambda: [one.ids for one in backend.encode_batch([*_PROBES], add_special_tokens=False)], problem)
+    if own != ids:
         raise ModelError(
             f"{type(tokenizer).__name__} gives other ids than {folder}/tokenizer.json.",
             'Set "tokenizer_class": "PreTrainedTokenizerFast" in its tokenizer_config.json.',

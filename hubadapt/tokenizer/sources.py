@@ -18,6 +18,7 @@ import regex
 from tokenizers import Tokenizer
 
 from hubadapt.errors import ModelError
+from hubadapt.loading import attempt
 from hubadapt.manifest import write_atomic
 from hubadapt.model import copy_tokenizer
 from hubadapt.portable import SENTENCEPIECE_MODEL, make_portable
@@ -120,17 +121,15 @@ def _is_sentencepiece(file: Path) -> bool:
 
 def _read_tekken(path: Path) -> dict[str, Any]:
     """The `tokenizer.json` of a `tekken.json`, made by transformers."""
+    problem = f"{path} is no readable tekken file"
+    special = [{"rank": rank, "token_str": token} for rank, token in enumerate(_FIRST_SPECIAL)]
     try:
-        special = [{"rank": rank, "token_str": token} for rank, token in enumerate(_FIRST_SPECIAL)]
         tekken = {"special_tokens": special, **json.loads(path.read_text(encoding="utf-8"))}
-        tokenizer = _converted(tekken)
-        same = all(tokenizer.encode(probe).ids == _tekken_ids(tekken, probe) for probe in _PROBES)
-    except Exception as error:
-        raise ModelError(
-            f"{path} is no readable tekken file: {str(error).splitlines()[0] if str(error) else type(error).__name__}.",
-            "Download or copy it again.",
-        ) from error
-    if not same:
+        expected = [_tekken_ids(tekken, probe) for probe in _PROBES]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, regex.error) as error:
+        raise ModelError(f"{problem}: {error}", "Download or copy the tokenizer again.") from error
+    tokenizer = attempt(lambda: _converted(tekken), problem)
+    if [tokenizer.encode(probe).ids for probe in _PROBES] != expected:
         raise ModelError(
             f"{path} gives other ids than the tokenizer.json made of it.",
             "Name a folder with the tokenizer.json of its makers, or upgrade: pip install -U transformers",

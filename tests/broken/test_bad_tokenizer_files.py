@@ -154,7 +154,7 @@ def test_a_damaged_tekken_file_is_no_source(tmp_path, spoil):
     error = refused(path, tmp_path / "out")
     assert isinstance(error, ModelError)
     assert error.problem.startswith(f"{path} is no readable tekken file: ")
-    assert error.hint == "Download or copy it again."
+    assert error.hint == "Download or copy the tokenizer again."
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path):

@@ -20,6 +20,7 @@ LAYERS = (
         "vocab_map",
         "ratio",
         "portable",
+        "loading",
         "model",
         "machine",
         "secret_scan",

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
+from hubadapt.errors import ModelError
+from hubadapt.loading import attempt
 from hubadapt.tokenizer.families import unknown_entry
 from hubadapt.tokenizer.gates.probes import CODE, ENGLISH, MATHS, OTHER_SCRIPTS
 from hubadapt.tokenizer.gates.trial import Finding, Trial, compare, decode, encode, round_trip
@@ -89,9 +91,12 @@ def _streams(tokenizer: Tokenizer, text: str) -> bool:
             if not prefix.startswith(shown):
                 return False
             shown = prefix
-    stream = DecodeStream(skip_special_tokens=False)
     try:
-        joined = "".join(stream.step(tokenizer, index) or "" for index in ids)
-    except Exception:  # noqa: BLE001 (`tokenizers` raises no class of its own)
+        return attempt(lambda: _streamed(tokenizer, ids), "the text cannot be streamed") == shown
+    except ModelError:
         return False
-    return joined == shown
+
+
+def _streamed(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    stream = DecodeStream(skip_special_tokens=False)
+    return "".join(stream.step(tokenizer, index) or "" for index in ids)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
+from hubadapt.errors import ModelError
+from hubadapt.loading import auto_tokenizer
 from hubadapt.tokenizer.families import read_tokenizer_json
 
 if TYPE_CHECKING:
@@ -164,9 +166,7 @@ def round_trip(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
 
 
 def _load_as_users_do(folder: Path) -> tuple[Any, str]:
-    from transformers import AutoTokenizer
-
     try:
-        return AutoTokenizer.from_pretrained(folder), ""
-    except Exception as error:  # noqa: BLE001 (what a tokenizer class raises is its own business)
-        return None, f"cannot be loaded: {(str(error) or repr(error)).splitlines()[0]}"
+        return auto_tokenizer(folder), ""
+    except ModelError as error:
+        return None, error.problem.removeprefix(f"the tokenizer of {folder} ")
