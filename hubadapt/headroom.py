@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from hubadapt.corpus.sample import Sample, passages, read_sample, read_texts
 from hubadapt.errors import CorpusError, ModelError, UserError
+from hubadapt.loading import open_tokenizer
 from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.build import learn, unchanged, usual_occurrences
 from hubadapt.tokenizer.count import count_words
@@ -104,14 +102,11 @@ def read_tokenizer(name: str) -> tuple[dict[str, Any], Table]:
     """
     path = _path(name)
     content = read_source(path)
-    try:
-        Tokenizer.from_str(json.dumps(content))
-        rows = max(all_entries(content).values()) + 1
-    except Exception as error:
-        raise ModelError(
-            f"the tokenizer {name} cannot be used: {str(error).splitlines()[0]}",
-            "Download or copy the tokenizer again.",
-        ) from error
+    open_tokenizer(content, name)
+    entries = all_entries(content)
+    if not entries:
+        raise ModelError(f"the tokenizer {name} has no entries.", "Download or copy the tokenizer again.")
+    rows = max(entries.values()) + 1
     folder = path if path.is_dir() else path.parent
     if not (folder / "config.json").is_file():
         return content, Table(rows)

@@ -199,7 +199,7 @@ def test_a_damaged_tokenizer_is_named(measure, place, tmp_path, tokenizer):
     problem, hint = outcome.err.splitlines()
     assert outcome.code == 1
     assert problem.startswith(
-        (f"{tokenizer}/tokenizer.json is not JSON: ", f"the tokenizer {tokenizer} cannot be used")
+        (f"{tokenizer}/tokenizer.json is not JSON: ", f"the tokenizer {tokenizer} cannot be loaded")
     )
     assert hint == AGAIN
     assert not list(tmp_path.iterdir())
