@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 
 from hubadapt.assets import asset
+from hubadapt.card.metadata import metadata_problems
 from hubadapt.errors import RecipeError
 from hubadapt.manifest import write_atomic
 from hubadapt.tokenizer.scripts import scripts_of
@@ -39,8 +40,12 @@ def write_starter(
         text_license: Licence of the text.
 
     Raises:
-        RecipeError: The file exists, or the language is not known.
+        RecipeError: The file exists, or the language or the licence is not known.
     """
+    # The name and the address that `other` needs are for its owner to add.
+    front = {"language": language} | ({} if license == "other" else {"license": license})
+    for problem, hint in metadata_problems(front):
+        raise RecipeError(f"the recipe {problem}.", hint)
     scripts_of(language)
     if path.exists():
         raise RecipeError(f"{path} exists already.", "Choose another file: --out other.yaml")

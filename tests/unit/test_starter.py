@@ -63,10 +63,10 @@ def test_every_language_gives_a_readable_recipe(cli, here, language):
 
 @pytest.mark.parametrize("value", ["no", "1.0", "a: b", 'say "x"', "# x", "ё'"])
 def test_odd_words_are_quoted(cli, here, value):
-    assert cli("new", value, "ru", "--license", value, "--text-license", value, "--text", value).code == 0
+    assert cli("new", value, "ru", "--license", "mit", "--text-license", value, "--text", value).code == 0
     content = yaml.safe_load(here.recipe.read_text("utf-8"))
     source = content["stages"][0]["corpus"]["sources"][0]
-    assert [content["base"], content["license"], source["path"], source["license"]] == [value] * 4
+    assert [content["base"], source["path"], source["license"]] == [value] * 3
 
 
 def test_an_existing_recipe_is_left_alone(cli, here):
@@ -77,9 +77,17 @@ def test_an_existing_recipe_is_left_alone(cli, here):
 
 
 def test_an_unknown_language_is_refused(cli, here):
-    outcome = cli("new", "./base", "xx", "--license", "mit", "--text-license", "mit")
-    assert outcome.code == 1 and "in which script the language 'xx' is written" in outcome.err
+    outcome = cli("new", "./base", "tlh", "--license", "mit", "--text-license", "mit")
+    assert outcome.code == 1 and "in which script the language 'tlh' is written" in outcome.err
     assert not here.recipe.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "license", "hint"), [("xx", "mit", "The Hub's list"), ("ru", "Apache", "'apache-2.0'?")]
+)
+def test_words_that_the_hub_would_refuse_are_refused_before_a_recipe_is_written(cli, here, language, license, hint):
+    outcome = cli("new", "./base", language, "--license", license, "--text-license", "mit")
+    assert outcome.code == 1 and hint in outcome.err and not here.recipe.exists()
 
 
 @pytest.mark.parametrize("missing", ["--license", "--text-license"])
