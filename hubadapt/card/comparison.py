@@ -15,14 +15,13 @@ def comparison(manifest: Manifest, artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def worse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those rows whose number moved the wrong way, by however little."""
-    return [
-        row
-        for row in rows
-        if row["better"] is not None
-        and row["after"].value != row["before"].value
-        and (row["after"].value > row["before"].value) != row["better"]
-    ]
+    """Those rows whose number moved the wrong way, as far as the four digits that cards show can tell."""
+    return [row for row in rows if row["better"] is not None and _shown_worse(row)]
+
+
+def _shown_worse(row: dict[str, Any]) -> bool:
+    before, after = (float(f"{row[side].value:.4g}") for side in ("before", "after"))
+    return before != after and (after > before) != row["better"]
 
 
 def _row(before: Metric, after: Metric) -> dict[str, Any]:
