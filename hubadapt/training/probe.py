@@ -294,7 +294,7 @@ def _ranked(trials: Sequence[_Trial], terms: _Terms, base_english: np.ndarray) -
             after=_as_ratios(trial.after, target, english),
             behind=ratio_of_sums(trial.after.target - best.after.target, target),
             english_loss=loss,
-            keeps_english=loss.value <= allowed,
+            keeps_english=bool(loss.value <= allowed),
         )
         for trial, loss in zip(trials, losses, strict=True)
     ]
