@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -10,6 +11,9 @@ import yaml
 
 from hubadapt.assets import asset
 from hubadapt.card.words import Words
+
+# Stands for a line end that is not the template's own, so that blank lines in quoted text are left alone.
+_KEPT = "\n\0"
 
 
 def render(template: str, front: dict[str, Any] | None, words: Words, **values: Any) -> str:
@@ -21,6 +25,15 @@ def render(template: str, front: dict[str, Any] | None, words: Words, **values: 
         words: The language of fixed sentences, `t` in templates.
         values: What the template names.
     """
+    body = _environment(words.language).get_template(template).render(**values)
+    top = "" if front is None else f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n"
+    return re.sub(r"\n{3,}", "\n\n", top + body).replace(_KEPT, "\n").rstrip() + "\n"
+
+
+@cache
+def _environment(language: str) -> jinja2.Environment:
+    """The environment of one language; its templates are compiled once for all cards of a run."""
+    words = Words(language)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(asset("templates")),
         undefined=jinja2.StrictUndefined,
@@ -29,16 +42,14 @@ def render(template: str, front: dict[str, Any] | None, words: Words, **values: 
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(cell=_cell, plain=_plain, fence=_fence, number=_number, flat=_flat)
+    environment.filters.update(cell=_cell, plain=_plain, keep=_keep, fence=_fence, number=_number, flat=_flat)
     environment.filters.update(known=lambda text, t: t.known(text), clauses=_clauses)
     environment.globals.update(
         t=words,
         language_name=words.name,
         stage_template=lambda kind: _stage_template(environment, kind),
     )
-    body = environment.get_template(template).render(**values)
-    top = "" if front is None else f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n"
-    return re.sub(r"\n{3,}", "\n\n", top + body).rstrip() + "\n"
+    return environment
 
 
 def _stage_template(environment: jinja2.Environment, kind: str) -> jinja2.Template:
@@ -65,7 +76,12 @@ def _fence(text: str, info: str = "") -> str:
     """Text in a code fence longer than any run of backticks inside it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     marks = "`" * max(3, longest + 1)
-    return f"{marks}{info}\n{text.rstrip()}\n{marks}"
+    return f"{marks}{info}\n{_keep(text.rstrip())}\n{marks}"
+
+
+def _keep(text: str) -> str:
+    """Text that stays as it is, with all its blank lines."""
+    return text.replace("\n", _KEPT)
 
 
 def _number(value: float, digits: int = 4) -> str:

@@ -122,6 +122,13 @@ def test_the_owners_words_are_included_untouched(rendered):
     assert NOTES in rendered["pretrain"]
 
 
+def test_blank_lines_of_the_owner_stay(manifest):
+    made = {artifact.name: artifact for artifact in manifest.artifacts()}
+    notes, recipe = "One.\n\n\n\nTwo.", "a: |\n  x\n\n\n\n  y\n"
+    card = model_card(manifest.model_copy(update={"recipe": recipe}), made["embed"], Names(manifest, "me"), notes=notes)
+    assert notes in card and recipe in card
+
+
 def test_the_recipe_is_printed_verbatim(manifest, rendered):
     assert manifest.recipe in rendered["pretrain"]
     tricky = manifest.model_copy(update={"recipe": "a: |\n  ```\n  # x\n  ````\n"})
