@@ -185,3 +185,15 @@ def test_without_the_reader_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "gguf" else found(name, *rest))
     with pytest.raises(MissingExtraError, match="reading a GGUF file"):
         from_gguf(file, tmp_path / "model")
+
+
+def test_surgery_takes_a_gguf_file_and_leaves_nothing_of_its_way(cli, tmp_path):
+    file = write_gguf(tmp_path / "pico.gguf")
+    from_gguf(file, tmp_path / "model")
+    pico.write_extended(tmp_path / "model", tmp_path / "tokenizer", new_tokens=20)
+    outcome = cli("embed", file, "--tokenizer", tmp_path / "tokenizer", "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "out", "pico.gguf", "tokenizer"]
+    name = "model.embed_tokens.weight"
+    old, grown = (read_tensor(tmp_path / folder, name) for folder in ("model", "out"))
+    assert len(grown) == len(old) + 20 and torch.equal(grown[: len(old)], old)
