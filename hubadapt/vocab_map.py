@@ -71,6 +71,27 @@ class VocabMap:
         """The same map with other weights, shape (entries,)."""
         return VocabMap(self.indptr, self.indices, weights.astype(np.float64), self.origins, self.old_size)
 
+    def recomposed(self, rows: np.ndarray, lengths: np.ndarray, indices: np.ndarray, weights: np.ndarray) -> VocabMap:
+        """The same map with other entries in some rows.
+
+        Args:
+            rows: New ids, shape (n,).
+            lengths: Entries of each, shape (n,).
+            indices: Their old ids, one row after the other, shape (sum of lengths,).
+            weights: Their weights, shape (sum of lengths,).
+        """
+        owners = np.repeat(np.arange(self.new_size), np.diff(self.indptr))
+        kept = ~np.isin(owners, rows)
+        owners = np.concatenate([owners[kept], np.repeat(rows, lengths)])
+        order = np.argsort(owners, kind="stable")
+        return VocabMap(
+            np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=self.new_size))]),
+            np.concatenate([self.indices[kept], indices])[order],
+            np.concatenate([self.weights[kept], weights]).astype(np.float64)[order],
+            self.origins,
+            self.old_size,
+        )
+
     def save(self, path: Path) -> None:
         """Write the map as one safetensors file; equal maps give equal bytes."""
         tensors = {

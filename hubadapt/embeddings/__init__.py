@@ -28,11 +28,13 @@ class Donor:
 
     Attributes:
         table: Its rows, shape (V_donor, D_donor), any float dtype.
-        ids: Donor id of each new id, -1 where the donor has no such token, shape (V_new,), int64.
+        ids: Donor id of each new id, -1 where the donor has no such token, V_new of them.
+        old_ids: Donor id of each old id, -1 where the donor has no such token, V_old of them.
     """
 
     table: torch.Tensor
     ids: Sequence[int]
+    old_ids: Sequence[int]
 
 
 @dataclass(frozen=True)

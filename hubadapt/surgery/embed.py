@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +25,13 @@ from hubadapt.checkpoint import (
     written_size,
 )
 from hubadapt.checkpoint.whole import whole_folder
-from hubadapt.embeddings import Donor, Givens, Initialisation, Rows, find_initialisation
+from hubadapt.embeddings import Givens, Initialisation, Rows, find_initialisation
 from hubadapt.errors import ModelError, RecipeError
 from hubadapt.model import copy_tokenizer, load_model
 from hubadapt.portable import make_portable
+from hubadapt.surgery.donor import read_donor
 from hubadapt.tokenizer.between import map_between
-from hubadapt.tokenizer.dialects import dialect_of
+from hubadapt.tokenizer.dialects import spellings
 from hubadapt.tokenizer.families import all_entries, read_tokenizer_json
 from hubadapt.types import Progress, silent
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap, apply_blocks, compose_blocks
@@ -177,9 +177,9 @@ def _givens(base: Path, tokenizer: Path, name: str, tables: Tables, pieces: Voca
         pieces=pieces,
         table=table,
         role="tied" if tables.head is None else "head" if name == tables.head else "input",
-        spellings=_spellings(base, pieces.old_size),
+        spellings=spellings(read_tokenizer_json(base), pieces.old_size),
         seed=start.seed,
-        donor=None if start.donor is None else _donor(start.donor, tokenizer, name == tables.head, pieces.new_size),
+        donor=read_donor(start.donor, base, tokenizer, pieces, head=name == tables.head) if start.donor else None,
         texts=start.texts,
         encoders=_encoders(base, tokenizer) if start.texts else None,
         model=partial(load_model, base),
@@ -191,27 +191,6 @@ def _encoders(base: Path, tokenizer: Path) -> tuple[Any, Any]:
 
     old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (base, tokenizer))
     return old, new
-
-
-def _spellings(folder: Path, size: int) -> list[bytes]:
-    content = read_tokenizer_json(folder)
-    dialect = dialect_of(content)
-    special = {token["id"] for token in content.get("added_tokens", ())}
-    spellings = [b""] * size
-    for entry, index in all_entries(content).items():
-        if index not in special:
-            with suppress(KeyError):
-                spellings[index] = dialect.to_bytes(entry)
-    return spellings
-
-
-def _donor(folder: Path, tokenizer: Path, head: bool, new_size: int) -> Donor:
-    tables = find_tables(load_config(folder))
-    ids = np.full(new_size, -1)
-    known = all_entries(read_tokenizer_json(folder))
-    for entry, index in all_entries(read_tokenizer_json(tokenizer)).items():
-        ids[index] = known.get(entry, -1)
-    return Donor(read_tensor(folder, tables.head if head and tables.head else tables.embedding), ids.tolist())
 
 
 def _new_table(givens: Givens, rows: Rows) -> NewTensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import regex
 from tokenizers import Tokenizer
 
 from hubadapt.tokenizer.byte_level import piece_to_bytes
-from hubadapt.tokenizer.families import Family, family_of, has_step
+from hubadapt.tokenizer.families import Family, all_entries, family_of, has_step, unknown_entry
 from hubadapt.tokenizer.scripts import letter_pattern
 
 _SPACE = "▁"
@@ -37,6 +38,23 @@ class Dialect:
             return self.to_bytes(entry).decode("utf-8")
         except (KeyError, UnicodeDecodeError):
             return None
+
+
+def spellings(content: dict[str, Any], size: int) -> list[bytes]:
+    """The bytes that each id stands for, empty for service tokens and for ids without an entry.
+
+    Args:
+        content: The parsed `tokenizer.json`.
+        size: How many ids there are; entries beyond are left out.
+    """
+    dialect = dialect_of(content)
+    service = {unknown_entry(content), *(token["content"] for token in content.get("added_tokens", ()))}
+    spelled = [b""] * size
+    for entry, index in all_entries(content).items():
+        if entry not in service and index < size:
+            with suppress(KeyError):
+                spelled[index] = dialect.to_bytes(entry)
+    return spelled
 
 
 def dialect_of(content: dict[str, Any], scripts: tuple[str, ...] = ("Latin",)) -> Dialect:

@@ -84,3 +84,17 @@ def test_a_map_that_contradicts_itself_is_refused():
         from_pieces(2, [[2]])
     with pytest.raises(ValueError, match="the table has 3 rows, the map expects 2"):
         apply(from_pieces(2, [[0]]), torch.zeros(3, 1))
+
+
+@given(vocab_maps(), st.data())
+def test_recomposed_rows_alone_have_other_entries(vocab_map, data):
+    rows = np.array(data.draw(st.lists(st.integers(0, vocab_map.new_size - 1), unique=True)), dtype=np.int64)
+    lengths = np.array([data.draw(st.integers(0, 3)) for _ in rows], dtype=np.int64)
+    indices = np.array(
+        [data.draw(st.integers(0, vocab_map.old_size - 1)) for _ in range(lengths.sum())], dtype=np.int64
+    )
+    weights = np.arange(1.0, len(indices) + 1)
+    expected = dense(vocab_map)
+    expected[rows] = 0
+    np.add.at(expected, (np.repeat(rows, lengths), indices), weights)
+    np.testing.assert_allclose(dense(vocab_map.recomposed(rows, lengths, indices, weights)), expected)
