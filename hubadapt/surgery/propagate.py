@@ -9,10 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hubadapt.checkpoint import written_size
-from hubadapt.checkpoint.shards import read_shards
-from hubadapt.checkpoint.transfer import reflink
-from hubadapt.checkpoint.whole import require_space
+from hubadapt.checkpoint import bytes_needed, require_space, written_size
 from hubadapt.errors import ModelError, RecipeError
 from hubadapt.propagation.apply import PROJECTED, Adaptation
 from hubadapt.propagation.fit import fit_maps
@@ -145,8 +142,7 @@ def propagate(
     transfer = lep.transfer
     read = read_adapted(base, adapted, lep.vocab_map)
     known = {name: read_sibling(folder, base, read) for name, folder in siblings.items()}
-    scale = lep.body_scale
-    _require_room(out, known, {*read.tables, *(read.body if scale else ())}, lep)
+    _require_room(out, known, read, lep)
     rows = usable_rows(read.vocabularies.vocab_map, read.vocabularies.shared_ids())
     steps = {
         name: Adaptation(read.before[name], table, read.vocabularies.vocab_map, rows)
@@ -159,7 +155,7 @@ def propagate(
         maps = _fitted(steps, group, transfer, progress)
         for name, sibling in group.items():
             own = {table: own_rows(sibling, step, unmoved[table]) for table, step in steps.items()}
-            body = new_body(sibling, read.body, scale)
+            body = new_body(sibling, read.body, lep.body_scale)
             tensors = new_tables(sibling, steps, own, maps[name]) | body
             with progress(f"writing {name}", written_size(sibling.folder, tensors)) as advance:
                 write_sibling(sibling, out / name, tensors, adapted, body=lep.body, advance=advance)
@@ -214,24 +210,11 @@ def _report(
     )
 
 
-def _require_room(out: Path, siblings: Mapping[str, Sibling], replaced: set[str], lep: Lep) -> None:
-    """Stop where the disk is too small for all of them, less what it can share with the siblings' own files."""
+def _require_room(out: Path, siblings: Mapping[str, Sibling], adapted: Adapted, lep: Lep) -> None:
+    """Stop where the disk is too small for all of them."""
+    body = {name: change.shape[0] for name, change in adapted.body.items()} if lep.body_scale else {}
     needed = 0
-    for sibling in siblings.values():
-        for file, shard in read_shards(sibling.folder).items():
-            new = {name: tensor for name, tensor in shard.tensors.items() if name in replaced}
-            if new or not (lep.body == "link" or _shares(sibling.folder / file, out)):
-                needed += shard.size
-            for name in set(new) & set(sibling.tables):
-                table = sibling.tables[name]
-                needed += len(sibling.placement.own) * table.shape[1] * table.dtype.itemsize - new[name].size
+    for name, sibling in siblings.items():
+        rows = body | dict.fromkeys(sibling.tables, len(sibling.placement.own))
+        needed += bytes_needed(sibling.folder, out / name, rows, body=lep.body)
     require_space(out, needed)
-
-
-def _shares(file: Path, out: Path) -> bool:
-    """Whether the disk of `out` can share a file's blocks."""
-    place = next(parent for parent in (out.absolute(), *out.absolute().parents) if parent.is_dir())
-    probe = place / f".{file.name}.probe"
-    shared = reflink(file, probe)
-    probe.unlink(missing_ok=True)
-    return shared
