@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from hubadapt.localhub.addresses import require_hash
 from hubadapt.localhub.refusals import Refusal
@@ -26,20 +26,13 @@ class Incoming:
     def __init__(self, folder: Path) -> None:
         handle, name = tempfile.mkstemp(dir=folder)
         self._file = os.fdopen(handle, "wb", buffering=BLOCK)
-        self._sha256 = hashlib.sha256()
         self.path = Path(name)
         self.size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append a piece."""
-        self._sha256.update(data)
         self._file.write(data)
         self.size += len(data)
-
-    @property
-    def sha256(self) -> str:
-        """The hash of what was written so far."""
-        return self._sha256.hexdigest()
 
     def flush(self) -> None:
         """Make what was written readable under `path`."""
@@ -54,14 +47,35 @@ class Incoming:
         os.replace(self.path, target)
         _sync_folder(target.parent)
 
-    def __enter__(self) -> Incoming:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        finally:
+            # On a full disk closing fails too, and the space is wanted all the more.
+            self.path.unlink(missing_ok=True)
+
+
+class IncomingBlob(Incoming):
+    """A file that is being received and whose sha256 is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._sha256 = hashlib.sha256()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append a piece."""
+        self._sha256.update(data)
+        super().write(data)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._sha256.hexdigest()
 
 
 class BlobStore:
@@ -91,15 +105,15 @@ class BlobStore:
         except FileNotFoundError:
             return None
 
-    def incoming(self) -> Incoming:
+    def incoming(self) -> IncomingBlob:
         """Begin to receive a file."""
-        return Incoming(self._incoming)
+        return IncomingBlob(self._incoming)
 
     def scratch(self) -> IO[bytes]:
         """A nameless file on the same disk, gone when it is closed."""
         return tempfile.TemporaryFile(dir=self._incoming)
 
-    def keep(self, received: Incoming, sha256: str, size: int | None = None) -> None:
+    def keep(self, received: IncomingBlob, sha256: str, size: int | None = None) -> None:
         """Move a received file into the store.
 
         Raises:
