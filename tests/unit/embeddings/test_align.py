@@ -12,7 +12,9 @@ import sentencepieces
 import torch
 from tokenizers import Tokenizer
 
+from hubadapt.checkpoint import find_tables, load_config, read_tensor
 from hubadapt.embeddings import Givens, find_initialisation
+from hubadapt.surgery.embed import Start, embed
 from hubadapt.tokenizer.build import added, learn, unchanged
 from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import dialect_of, spellings
@@ -135,3 +137,13 @@ def test_a_line_with_a_character_that_one_tokenizer_lacks_is_left_out(tmp_path):
     givens = givens_of(content, vocabulary, lacking)
     rows = find_initialisation("align")(givens)
     torch.testing.assert_close(apply(rows, givens.table), apply(givens.pieces, givens.table))
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_surgery_gives_it_what_it_needs(tied, tmp_path):
+    base = pico.write_model(tmp_path / "base", tied=tied, spare_rows=3)
+    tokenizer = pico.write_extended(base, tmp_path / "tokenizer", new_tokens=40)
+    embed(base, tokenizer, tmp_path / "mean", Start(method="mean"))
+    embed(base, tokenizer, tmp_path / "out", Start(method="align", texts=TEXTS))
+    for name in find_tables(load_config(base)).names:
+        torch.testing.assert_close(read_tensor(tmp_path / "out", name), read_tensor(tmp_path / "mean", name))
