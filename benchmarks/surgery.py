@@ -15,6 +15,7 @@ without it the run goes on, and says so.
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -138,8 +139,8 @@ def memory_limit(gigabytes: float) -> Iterator[Path | None]:
         group.rmdir()
 
 
-def run(command: list[str], group: Path | None = None) -> tuple[float, float]:
-    """Seconds until a command's files are on the disk, and the most anonymous memory it had, in GB."""
+def run(command: list[str], group: Path | None = None) -> tuple[float, float, float]:
+    """Seconds until a command's files are on the disk, seconds of processor, and its most anonymous memory, in GB."""
     subprocess.run(["sync"], check=True)
     if os.access("/proc/sys/vm/drop_caches", os.W_OK):
         Path("/proc/sys/vm/drop_caches").write_text("3")
@@ -148,7 +149,7 @@ def run(command: list[str], group: Path | None = None) -> tuple[float, float]:
         if group is not None:
             (group / "cgroup.procs").write_text(str(os.getpid()))
 
-    start = time.perf_counter()
+    start, before = time.perf_counter(), processor_seconds()
     process = subprocess.Popen(command, preexec_fn=join, stdout=subprocess.DEVNULL)
     peak = [0]
     watcher = threading.Thread(target=watch, args=(process, peak))
@@ -158,7 +159,12 @@ def run(command: list[str], group: Path | None = None) -> tuple[float, float]:
     subprocess.run(["sync"], check=True)
     seconds = time.perf_counter() - start
     watcher.join()
-    return seconds, peak[0] / 1e9
+    return seconds, processor_seconds() - before, peak[0] / 1e9
+
+
+def processor_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
@@ -180,8 +186,8 @@ def measure(
     peaks = dict.fromkeys(commands, 0.0)
     for _ in range(pairs):
         for name, command in commands.items():
-            seconds, peak = run(command(folder / "out"), group if name.startswith("embed") else None)
-            print(f"{name}: {seconds:.1f} s, {peak:.2f} GB anonymous", flush=True)
+            seconds, work, peak = run(command(folder / "out"), group if name.startswith("embed") else None)
+            print(f"{name}: {seconds:.1f} s, of processor {work:.1f} s, {peak:.2f} GB anonymous", flush=True)
             times[name].append(seconds)
             peaks[name] = max(peaks[name], peak)
             shutil.rmtree(folder / "out")
