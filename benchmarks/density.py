@@ -2,7 +2,9 @@
 
 Sources of the corpus are counted with weights: `--weight news=16` counts every row whose source holds "news" sixteen
 times, 1 otherwise; the last one that fits decides. `--held-out news:5` keeps every fifth row of such sources out of the
-learning and measures on those; more files to measure on follow --test.
+learning and measures on those; more files to measure on follow --test. Of the English of --protect every document whose
+number --judged divides is kept aside: what changes is counted on it. A language in the Latin script is learnt a second
+time without protection.
 
     python benchmarks/density.py --language ru --new-tokens 32000 --corpus ru/*.jsonl.gz --tokenizer a/tokenizer.json \
         --weight novels=0.3 --weight news=16 --held-out news:5 --test sentences.jsonl.gz --protect en/*.jsonl.gz
@@ -14,8 +16,9 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -24,10 +27,15 @@ from hubadapt.tokenizer.build import added, learn, unchanged
 from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.families import all_entries
+from hubadapt.tokenizer.gates import Trial
+from hubadapt.tokenizer.gates.english import changed_english, lines_of
+from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
 from hubadapt.tokenizer.measure import characters_per_token
+from hubadapt.tokenizer.protect import Protected
 from hubadapt.tokenizer.rules import Rules
 from hubadapt.tokenizer.scripts import scripts_of, shares_english_script
+from hubadapt.tokenizer.vocabulary import NewVocabulary
 
 _SCALE = 20  # weights of a twentieth still count
 
@@ -92,17 +100,31 @@ def measure(path: Path, options: argparse.Namespace) -> None:
     start = time.perf_counter()
     words = damped(weighted_words(learnt, dialect, scripts), options.damping)
     english = [text for _, text in rows(options.protect)]
-    protected, judged = english[::2], [line for text in english[1::2] for line in text.splitlines() if line.strip()]
+    judged = english[options.judged - 1 :: options.judged]
     lesson = Lesson(
         options.new_tokens, options.min_occurrences * _SCALE, lambda entry: rules.allow(dialect.to_bytes(entry))
     )
     last = max(all_entries(content).values())
     base = unchanged(content, last + 1)
-    safe = count_words(protected, dialect, scripts) if shares_english_script(scripts) else ()
-    grown = added(base, learn(base, words, lesson, protected=safe), new_tokens=options.new_tokens, first_id=last + 1)
+    shared = shares_english_script(scripts)
+    safe = [text for number, text in enumerate(english, start=1) if number % options.judged] if shared else []
+    protected = Protected.of_texts(safe, dialect, scripts, never=PROTECTED if shared else ())
+    grow = partial(added, base, new_tokens=options.new_tokens, first_id=last + 1)
+    grown = grow(learn(base, words, lesson, protected=protected))
     seconds = time.perf_counter() - start
-    old, new = Tokenizer.from_str(json.dumps(content)), grown.tokenizer
     print(f"{path.parent.name}: {len(grown.tokens)} new tokens in {seconds:.0f} s")
+    report(content, grown, held_out, options)
+    if judged:
+        report_english(content, grown, judged)
+    if shared:
+        free = grow(learn(base, words, lesson))
+        print(f" without protection: {len(free.tokens)} new tokens")
+        report(content, free, held_out, options)
+
+
+def report(content: dict[str, Any], grown: NewVocabulary, held_out: list[str], options: argparse.Namespace) -> None:
+    """Print characters per token on each set of texts."""
+    old, new = Tokenizer.from_str(json.dumps(content)), grown.tokenizer
     sets = {"held out": held_out, **{file.name: [text for _, text in rows([file])] for file in options.test}}
     for name, texts in sets.items():
         if texts:
@@ -110,13 +132,19 @@ def measure(path: Path, options: argparse.Namespace) -> None:
             limit = f", floor {floor(old, texts):.2f}" if old.pre_tokenizer else ""
             before = characters_per_token(old, texts).value
             print(f"  {name} (n = {len(texts)}): {before:.3f} → {after.value:.3f} ± {after.stderr:.3f}{limit}")
-    if judged:
-        changed = sum(
-            old.encode(line, add_special_tokens=False).ids != new.encode(line, add_special_tokens=False).ids
-            for line in judged
-        )
-        speed = encoding_speed(old, new, list(islice(judged, 20_000)))
-        print(f"  English: {changed} of {len(judged)} lines change; encoding speed {speed:.2f} × the base's")
+
+
+def report_english(content: dict[str, Any], grown: NewVocabulary, judged: list[str]) -> None:
+    """Print how much of English documents changes, and how fast they are encoded."""
+    trial = Trial(content, grown.content, grown.copied, grown.tokens, ("Latin",))
+    found = changed_english(trial, judged)
+    speed = encoding_speed(trial.old, trial.new, lines_of(judged)[:20_000])
+    for what, changed, number in (
+        ("lines", found.lines_changed, found.lines),
+        ("passages of 2,000 characters", found.passages_changed, found.passages),
+    ):
+        print(f"  English: {changed} of {number} {what} change, {changed / number:.2%}")
+    print(f"  encoding speed {speed:.2f} × the base's")
 
 
 def main() -> None:
@@ -131,6 +159,7 @@ def main() -> None:
     parser.add_argument("--held-out", default="\0")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--protect", type=Path, nargs="*", default=[])
+    parser.add_argument("--judged", type=int, default=10)
     options = parser.parse_args()
     for path in options.tokenizer:
         measure(path, options)

@@ -16,8 +16,10 @@ from hubadapt.tokenizer.build import learn, unchanged, usual_occurrences
 from hubadapt.tokenizer.count import count_words
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import all_entries, require_family
+from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
 from hubadapt.tokenizer.measure import density_of
+from hubadapt.tokenizer.protect import Protected
 from hubadapt.tokenizer.report import LanguageReport, Learnt, Report, Table
 from hubadapt.tokenizer.rules import Rules
 from hubadapt.tokenizer.scripts import scripts_of, shares_english_script
@@ -181,10 +183,11 @@ def _learn(sample: Sample, setting: _Setting) -> tuple[Additions, Learnt]:
     with setting.progress(f"counting words of {sample.language}", characters) as advance:
         words = count_words(sample.learnt, dialect, scripts, advance)
     shared = shares_english_script(scripts)
-    protected = count_words(setting.english, dialect, scripts) if shared else ()
+    english = setting.english if shared else ()
+    protected = Protected.of_texts(english, dialect, scripts, never=PROTECTED if english else ())
     occurrences = setting.min_occurrences or usual_occurrences(words)
     lesson = Lesson(max(setting.sizes or SIZES), occurrences, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
-    learnt = Learnt(len(sample.learnt), characters, occurrences, unprotected=shared and not protected)
+    learnt = Learnt(len(sample.learnt), characters, occurrences, unprotected=shared and not english)
     if not words:
         return Additions(), learnt
     return learn(unchanged(content, setting.table.rows), words, lesson, protected=protected), learnt

@@ -51,6 +51,11 @@ _RUSSIAN = (  # noqa: SIM905
     "видит любит строит несёт маленький большой тихий старый новый зелёный тёплый светлый медленный и или но возле под "
     "над после перед сегодня завтра вчера очень снова"
 ).split()
+_FRENCH = (  # noqa: SIM905
+    "la le les une des rivière maison jardin hiver lettre maîtresse élève fenêtre forêt matin soirée chemin ville écrit "
+    "lit trouve ouvre ferme voit aime bâtit porte petit grand tranquille vieux nouveau vert chaud clair lent et ou mais "
+    "près sous sur après avant avec sans très encore demain hier"
+).split()
 
 
 def sentences(words: list[str], *, count: int, seed: int) -> list[str]:
@@ -71,6 +76,10 @@ def english(count: int = 200, seed: int = 1) -> list[str]:
 
 def russian(count: int = 200, seed: int = 2) -> list[str]:
     return sentences(_RUSSIAN, count=count, seed=seed)
+
+
+def french(count: int = 200, seed: int = 4) -> list[str]:
+    return sentences(_FRENCH, count=count, seed=seed)
 
 
 def write_jsonl(path: Path, texts: list[str], *, together: int = 4) -> Path:

@@ -16,13 +16,23 @@ from pydantic_core import PydanticCustomError
 
 from hubadapt.checkpoint import load_config
 from hubadapt.corpus.dataset import read_split, read_weighted
+from hubadapt.corpus.english import read_english
 from hubadapt.corpus.sample import passages
 from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
 from hubadapt.manifest import hash_file
 from hubadapt.registry import suggest
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.additions import Additions
-from hubadapt.tokenizer.build import SWEEP, added, choose_size, learn, reduced, unchanged, usual_occurrences
+from hubadapt.tokenizer.build import (
+    SWEEP,
+    added,
+    choose_size,
+    learn,
+    reduced,
+    require_size,
+    unchanged,
+    usual_occurrences,
+)
 from hubadapt.tokenizer.count import count_words, damped
 from hubadapt.tokenizer.dialects import Dialect, dialect_of
 from hubadapt.tokenizer.donor import donor_words
@@ -30,8 +40,11 @@ from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tok
 from hubadapt.tokenizer.folder import write_folder
 from hubadapt.tokenizer.gain import Gain, draw_gain, gain_of
 from hubadapt.tokenizer.gates import GATES, Trial, check_gates
+from hubadapt.tokenizer.gates.english import changed_english, lines_of
 from hubadapt.tokenizer.gates.probes import PROTECTED
 from hubadapt.tokenizer.learn import Lesson
+from hubadapt.tokenizer.measure import characters_per_token
+from hubadapt.tokenizer.protect import Protected
 from hubadapt.tokenizer.replace import at_ratios, replace
 from hubadapt.tokenizer.rules import BANNED, Rules
 from hubadapt.tokenizer.scripts import is_script, scripts_of, shares_english_script
@@ -171,7 +184,8 @@ def run(context: StageContext, config: Config) -> StageResult:
     built = _build(context, config, content)
     vocabulary, folder = built.vocabulary, context.folder / "tokenizer"
     left_out = write_folder(base, folder, vocabulary)
-    gates = _gates(context, config, folder, vocabulary, built.again)
+    trial = _trial(context, config, folder, built)
+    gates = [asdict(gate) for gate in check_gates(trial, allow=config.allow)]
     gain, figures = _gain(context, content, built)
     return StageResult(
         made=(Made("tokenizer", "tokenizer", folder, "base"), *figures),
@@ -183,6 +197,7 @@ def run(context: StageContext, config: Config) -> StageResult:
             **built.facts,
             "left_out": left_out,
             "characters_per_token": gain.as_facts(),
+            **_price(context, built, trial),
             "gates": gates,
             "examples": _examples(vocabulary),
         },
@@ -191,12 +206,13 @@ def run(context: StageContext, config: Config) -> StageResult:
 
 @dataclass(frozen=True)
 class _Built:
-    """The new vocabulary, facts about how it came about, how to make it again, and densities of smaller ones."""
+    """The new vocabulary and facts, how to make it again, densities of smaller ones, and one that ignores English."""
 
     vocabulary: NewVocabulary
     facts: dict[str, Any]
     again: Again
     sweep: Sweep | None = None
+    unprotected: NewVocabulary | None = None
 
 
 def _build(context: StageContext, config: Config, content: dict[str, Any]) -> _Built:
@@ -221,18 +237,20 @@ def _grown(
     config: Config,
     start: NewVocabulary,
     facts: dict[str, Any],
-    learnt: Callable[[Mapping[str, int]], Additions],
+    learnt: Callable[[Mapping[str, int], Protected], Additions],
     words: Counter[str],
 ) -> _Built:
-    first_id, additions = _first_id(context, config, start), learnt(words)
+    protected = _protected(context, start)
+    first_id, additions = _first_id(context, config, start), learnt(words, protected)
     asked = None if config.new_tokens == "auto" else int(config.new_tokens)
     size, sweep = choose_size(start, additions, _held_out(context), first_id=first_id, asked=asked)
     grow = partial(added, start, new_tokens=size, first_id=first_id)
     grown = grow(additions)
     if config.method == "extend":
-        _require_size(grown, asked or size, facts["min_occurrences"])
+        require_size(grown, asked or size, facts["min_occurrences"], careful=bool(protected.words))
+    unprotected = grow(learnt(words, Protected())) if protected.words else None
     # The order of the words must not matter.
-    return _Built(grown, facts, lambda: grow(learnt(dict(reversed(words.items())))), sweep)
+    return _Built(grown, facts, lambda: grow(learnt(dict(reversed(words.items())), protected)), sweep, unprotected)
 
 
 def _held_out(context: StageContext) -> list[str]:
@@ -252,8 +270,23 @@ def _gain(context: StageContext, content: dict[str, Any], built: _Built) -> tupl
     return gain, (Made("density", "report", folder, "base"),)
 
 
+def _price(context: StageContext, built: _Built, trial: Trial) -> dict[str, Any]:
+    """What protecting English costs, as a fact, where it had to be protected."""
+    if built.unprotected is None:
+        return {}
+    protected, judged = read_english(context.latest_folder("dataset"))
+    density = characters_per_token(built.unprotected.tokenizer, _held_out(context))
+    texts = {"protected": len(protected), "judged": len(judged), "unprotected": asdict(density)}
+    return {"english": texts | asdict(changed_english(trial, judged))}
+
+
 def _learnt(
-    context: StageContext, config: Config, start: NewVocabulary, occurrences: int, words: Mapping[str, int]
+    context: StageContext,
+    config: Config,
+    start: NewVocabulary,
+    occurrences: int,
+    words: Mapping[str, int],
+    protected: Protected,
 ) -> Additions:
     scripts = scripts_of(context.manifest.language)
     dialect = dialect_of(start.content, scripts)
@@ -261,28 +294,25 @@ def _learnt(
     rules = Rules(scripts, config.longest, config.banned)
     lesson = Lesson(most, occurrences, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
     with context.progress("learning new tokens", 1) as advance:
-        protected = _protected(context, dialect, scripts)
         additions = learn(start, words, lesson, protected=protected, least_uses=config.least_uses)
         advance(1)
     return additions
 
 
-def _gates(
-    context: StageContext, config: Config, folder: Path, vocabulary: NewVocabulary, again: Again
-) -> list[dict[str, Any]]:
-    """What every gate says about the vocabulary as it lies in its folder."""
+def _trial(context: StageContext, config: Config, folder: Path, built: _Built) -> Trial:
+    """What the gates look at: the vocabulary as it lies in its folder."""
     dataset, language = context.latest_folder("dataset"), context.manifest.language
-    trial = Trial.of_folders(
+    judged = lines_of(read_english(dataset)[1]) if built.unprotected else None
+    return Trial.of_folders(
         context.sources["base"],
         folder,
-        vocabulary,
+        built.vocabulary,
         scripts=(*scripts_of(language), *config.drop_scripts),
         target=[text[:_SAMPLE] for text, _ in islice(read_weighted(dataset, "train", language), 200)],
-        english=[text[:_SAMPLE] for text in read_split(dataset, "test", "en")[:200]],
-        again=lambda: again().content,
+        english=judged or [text[:_SAMPLE] for text in read_split(dataset, "test", "en")[:200]],
+        again=lambda: built.again().content,
         replaced=config.method == "replace",
     )
-    return [asdict(gate) for gate in check_gates(trial, allow=config.allow)]
 
 
 def _replaced(context: StageContext, config: Config, content: dict[str, Any], rows: int) -> NewVocabulary:
@@ -324,17 +354,18 @@ def _weighted_words(context: StageContext, dialect: Dialect, scripts: tuple[str,
     return +Counter({word: round(count) for word, count in words.items()})
 
 
-def _protected(context: StageContext, dialect: Dialect, scripts: tuple[str, ...]) -> Counter[str]:
-    """In a script of its own nothing can do harm; in the Latin one the corpus's English text is protected."""
+def _protected(context: StageContext, start: NewVocabulary) -> Protected:
+    """In a script of its own nothing can do harm; in the Latin one most of the corpus's English text is protected."""
+    scripts = scripts_of(context.manifest.language)
     if not shares_english_script(scripts):
-        return Counter()
-    english = read_split(context.latest_folder("dataset"), "test", "en")
+        return Protected()
+    english, _ = read_english(context.latest_folder("dataset"))
     if not english:
         raise CorpusError(
-            f"{context.manifest.language!r} shares its script with English, but the corpus holds no English text.",
+            f"{context.manifest.language!r} shares its script with English, of which the corpus holds no two texts.",
             "Add a source with `language: en` to `corpus.sources`: prose and code, some megabytes.",
         )
-    return count_words([*PROTECTED, *english], dialect, scripts)
+    return Protected.of_texts(english, dialect_of(start.content, scripts), scripts, never=PROTECTED)
 
 
 def _table_rows(folder: Path, content: dict[str, Any]) -> int:
@@ -359,17 +390,6 @@ def _first_id(context: StageContext, config: Config, start: NewVocabulary) -> in
             rows = _table_rows(folder, read_tokenizer_json(folder))
             first = max(first, max(entries.values()) + 1 if config.reuse_padding else rows)
     return first
-
-
-def _require_size(vocabulary: NewVocabulary, asked: int, occurrences: int) -> None:
-    found = len(vocabulary.tokens)
-    if found < asked:
-        raise CorpusError(
-            f"the corpus gives {found:,} new tokens of the {asked:,} asked, at {occurrences} occurrences or more.",
-            f"Set `new_tokens: {found}`, lower `min_occurrences`, or give it more text."
-            if found
-            else "The vocabulary covers this text already, or the text is too short: give it more.",
-        )
 
 
 def _examples(vocabulary: NewVocabulary) -> list[str]:

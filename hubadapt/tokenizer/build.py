@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 from hubadapt.errors import CorpusError
 from hubadapt.tokenizer.additions import Additions
 from hubadapt.tokenizer.characters import missing_characters
-from hubadapt.tokenizer.extend import segmenter
+from hubadapt.tokenizer.extend import segmenter, splits
 from hubadapt.tokenizer.families import Family, all_entries, family_of
 from hubadapt.tokenizer.learn import Lesson, learn_merges
-from hubadapt.tokenizer.protect import harm_to, spelled_with_space
+from hubadapt.tokenizer.protect import Protected, pairs_apart
 from hubadapt.tokenizer.reduce import keep_first, keep_without, reduce
 from hubadapt.tokenizer.sweep import Sweep, knee, sweep_sizes
 from hubadapt.tokenizer.trim import trim
@@ -56,7 +56,7 @@ def learn(
     words: Mapping[str, int],
     lesson: Lesson,
     *,
-    protected: Collection[str] = (),
+    protected: Protected | None = None,
     least_uses: int = 0,
 ) -> Additions:
     """Learn what to add to a vocabulary.
@@ -64,26 +64,32 @@ def learn(
     Args:
         vocabulary: What to start from.
         words: Pre-tokens with their counts, as its dialect cuts them.
-        lesson: How much to learn, and what is allowed; its `harm` is set here.
-        protected: Words whose tokens must not change.
+        lesson: How much to learn, and what is allowed; its `apart` is set here.
+        protected: English text, for a language that shares its script.
         least_uses: See `trim`.
     """
-    family = family_of(vocabulary.content)
-    if family is not Family.BYTE_LEVEL_BPE:
-        protected = spelled_with_space(protected)
-    if family is Family.UNIGRAM:
+    content, protected = vocabulary.content, protected or Protected()
+    if family_of(content) is Family.UNIGRAM:
         used = replace(lesson, min_occurrences=max(lesson.min_occurrences, least_uses))
-        return Additions(pieces=learn_pieces(words, vocabulary.content, used, protected))
-    known = all_entries(vocabulary.content)
-    characters = missing_characters(words, vocabulary.content, lesson, protected)
-    segment = segmenter(vocabulary.content, characters)
-    harm = harm_to(protected, vocabulary.content, characters) if protected else lesson.harm
-    rest = Lesson(lesson.new_tokens - len(characters), lesson.min_occurrences, lesson.allow, harm)
-    known_too = {*known, *characters}
-    merges = learn_merges(words, known_too, segment, rest)
+        return Additions(pieces=learn_pieces(words, content, used, protected))
+    lesson = _careful(lesson, words, content, protected)
+    characters = missing_characters(words, content, lesson)
+    segment, known = segmenter(content, characters), {*all_entries(content), *characters}
+    merges = learn_merges(words, known, segment, replace(lesson, new_tokens=lesson.new_tokens - len(characters)))
     if least_uses:
-        merges = trim(merges, known_too, words, segment, least_uses=least_uses)
+        merges = trim(merges, known, words, segment, least_uses=least_uses)
     return Additions(characters, merges)
+
+
+def _careful(lesson: Lesson, words: Mapping[str, int], content: dict[str, Any], protected: Protected) -> Lesson:
+    """The lesson that leaves out what protected text would feel."""
+    apart, known = pairs_apart(protected, words, content), all_entries(content)
+    if family_of(content) is Family.BYTE_LEVEL_BPE:
+        return replace(lesson, apart=apart)
+    # SentencePiece joins any two entries whose sum is one, whichever way it was learnt.
+    return replace(
+        lesson, apart=apart, allow=lambda entry: lesson.allow(entry) and apart.isdisjoint(splits(entry, known))
+    )
 
 
 def choose_size(
@@ -130,3 +136,26 @@ def added(vocabulary: NewVocabulary, additions: Additions, *, new_tokens: int, f
     rows = len(vocabulary.copied)
     grown = additions.first(vocabulary.content, new_tokens, first_id=first_id, old_rows=rows)
     return stacked(vocabulary, grown)
+
+
+def require_size(vocabulary: NewVocabulary, asked: int, occurrences: int, *, careful: bool) -> None:
+    """Stop where fewer new tokens were found than asked.
+
+    Args:
+        vocabulary: With the new tokens.
+        asked: How many there should be.
+        occurrences: How often a pair had to occur.
+        careful: Whether English was protected.
+
+    Raises:
+        CorpusError: There are fewer; it says what would help.
+    """
+    found = len(vocabulary.tokens)
+    if found < asked:
+        limit = f"at {occurrences} occurrences or more" + (" and with English left as it is" if careful else "")
+        raise CorpusError(
+            f"the corpus gives {found:,} new tokens of the {asked:,} asked, {limit}.",
+            f"Set `new_tokens: {found}`, lower `min_occurrences`, or give it more text."
+            if found
+            else "The vocabulary covers this text already, or the text is too short: give it more.",
+        )

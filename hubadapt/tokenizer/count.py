@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from hubadapt.tokenizer.dialects import Dialect
 from hubadapt.tokenizer.scripts import letter_pattern
@@ -44,6 +44,33 @@ def count_words(
         advance(len(text))
     _cut(pieces, words, dialect, scripts)
     return words
+
+
+def words_of_lines(texts: Iterable[str], dialect: Dialect, scripts: tuple[str, ...]) -> Iterator[list[set[str]]]:
+    """The pre-tokens of each line that hold a character of some scripts.
+
+    Args:
+        texts: Documents.
+        dialect: As for `count_words`.
+        scripts: Unicode script names.
+
+    Returns:
+        For each document the distinct pre-tokens of each line that is not blank.
+    """
+    known: dict[str, Collection[str]] = {}
+
+    def words(piece: str) -> Collection[str]:
+        if piece not in known:
+            counts: Counter[str] = Counter()
+            _cut(Counter([piece]), counts, dialect, scripts)
+            known[piece] = counts.keys()
+        return known[piece]
+
+    for text in texts:
+        lines = (_BETWEEN_SPACES.findall(line) for line in text.splitlines() if line.strip())
+        yield [{word for piece in pieces for word in words(piece)} for pieces in lines]
+        if len(known) > _MOST // 4:
+            known.clear()
 
 
 def damped(words: Counter[str], power: float) -> Counter[str]:

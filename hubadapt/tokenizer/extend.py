@@ -105,7 +105,7 @@ def _with_new_splits(
     """
     last = {left + right: place for place, (left, right) in enumerate(merges)}
     extra = {
-        place: [(left, right) for left, right in _splits(token, vocab) if left in made or right in made]
+        place: [(left, right) for left, right in splits(token, vocab) if left in made or right in made]
         for token, place in last.items()
     }
     return [pair for place, merge in enumerate(merges) for pair in (merge, *extra.get(place, ()))]
@@ -116,10 +116,11 @@ def _all_splits(merges: Sequence[tuple[str, str]], vocab: Mapping[str, int]) -> 
     return [
         pair
         for left, right in merges
-        for pair in sorted({(left, right), *_splits(left + right, vocab)}, key=lambda pair: pair != (left, right))
+        for pair in sorted({(left, right), *splits(left + right, vocab)}, key=lambda pair: pair != (left, right))
     ]
 
 
-def _splits(token: str, vocab: Mapping[str, int]) -> list[tuple[str, str]]:
+def splits(token: str, vocab: Collection[str]) -> list[tuple[str, str]]:
+    """Every way to make a token out of two entries."""
     pairs = [(token[:i], token[i:]) for i in range(1, len(token))]
     return [(left, right) for left, right in pairs if left in vocab and right in vocab]

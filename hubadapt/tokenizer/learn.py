@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -44,13 +44,13 @@ class Lesson:
         new_tokens: New entries at the most.
         min_occurrences: A pair rarer than this is not merged.
         allow: Whether an entry may be made at all.
-        harm: Which of some merges change text that must not change; it is given all merges so far, in order.
+        apart: Pairs of entries that are not merged, since text that must not change holds them side by side.
     """
 
     new_tokens: int
     min_occurrences: int
     allow: Callable[[str], bool]
-    harm: Callable[[Sequence[Merge]], Collection[Merge]] = lambda merges: ()
+    apart: Set[tuple[str, str]] = frozenset()
 
 
 def learn_merges(
@@ -61,8 +61,8 @@ def learn_merges(
 ) -> list[Merge]:
     """Learn merges over words.
 
-    A merge that is not allowed, or does harm, is left out with all that builds on it. What is then left of the budget
-    is learnt in further rounds, in which the words are cut at such pairs.
+    A merge that is not allowed is left out with all that builds on it. What is then left of the budget is learnt in
+    further rounds, in which the words are cut at such pairs, as they are from the start at pairs to be kept apart.
 
     Args:
         words: Pre-tokens, as `count_words` gives them, with their counts.
@@ -74,14 +74,14 @@ def learn_merges(
         Merges in the order learnt, fewer than asked where the words run out of pairs.
     """
     merges: list[Merge] = []
-    refused: set[tuple[str, str]] = set()
+    refused = set(lesson.apart)
     known = set(known)
     for _ in range(_ROUNDS):
         room = lesson.new_tokens - len({merge.token for merge in merges} - known)
         found, alphabet = _train(_cut_words(words, segmenter(merges), refused), room, lesson.min_occurrences)
-        allowed = [merge for merge in found if lesson.allow(merge.token)]
-        harmful = set(lesson.harm([*merges, *allowed]))
-        kept = _reachable([merge for merge in allowed if merge not in harmful], alphabet)
+        # A pair that was cut comes back where a merge makes an old entry out of others.
+        allowed = [merge for merge in found if lesson.allow(merge.token) and (merge.left, merge.right) not in refused]
+        kept = _reachable(allowed, alphabet)
         merges = within_budget([*merges, *kept], known, lesson.new_tokens)
         dropped = {(merge.left, merge.right) for merge in {*found} - {*kept}}
         if not dropped or not kept or len({merge.token for merge in merges} - known) == lesson.new_tokens:

@@ -19,8 +19,10 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from hubadapt.tokenizer.characters import frequent_characters
+from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import all_entries
 from hubadapt.tokenizer.learn import Lesson, learn_merges
+from hubadapt.tokenizer.protect import Protected, Unit
 from hubadapt.tokenizer.vocabulary import HOLE, NewVocabulary
 
 _SURPLUS = (1.5, 1.2, 1.0)
@@ -39,9 +41,7 @@ def unused_name(index: int) -> str:
     return f"<unused row {index}>"
 
 
-def learn_pieces(
-    words: Mapping[str, int], content: dict[str, Any], lesson: Lesson, protected: Collection[str] = ()
-) -> Pieces:
+def learn_pieces(words: Mapping[str, int], content: dict[str, Any], lesson: Lesson, protected: Protected) -> Pieces:
     """Learn pieces over words.
 
     Candidates are what BPE merges most often. They are counted in the best segmentation, scored by their counts, and
@@ -50,8 +50,8 @@ def learn_pieces(
     Args:
         words: Pre-tokens as `count_words` gives them, with their counts.
         content: The old `tokenizer.json`, a Unigram.
-        lesson: What to learn; `min_occurrences` is how often a piece must be used, `harm` is not asked.
-        protected: Words whose tokens must not change.
+        lesson: What to learn; `min_occurrences` is how often a piece must be used.
+        protected: English text that pieces must leave as it is.
 
     Returns:
         Pieces, the most probable first, none in the old vocabulary.
@@ -60,9 +60,9 @@ def learn_pieces(
         Kudo 2018, arXiv 1804.10959, with counts in the best segmentation in place of expected ones, and with old pieces
         fixed. Candidates from BPE instead of all substrings, and the scale, are ours.
     """
-    count, count_protected = _counter(words, content), _counter(dict.fromkeys(protected, 1), content)
+    count, harmful = _counter(words, content), _harmful_in(protected, content)
     scale, lowest = _scale(count({}), content, lesson), min(score for _, score in content["model"]["vocab"])
-    characters = frequent_characters(words, all_entries(content), lesson, protected)[: lesson.new_tokens]
+    characters = frequent_characters(words, all_entries(content), lesson)[: lesson.new_tokens]
     found = _occurrences(words, _candidates(words, content, lesson, characters))
 
     def scored(counts: Mapping[str, int]) -> dict[str, float]:
@@ -72,13 +72,14 @@ def learn_pieces(
     for surplus in _SURPLUS:
         for _ in range(_ROUNDS):
             found = _used(count, scored(found), lesson.min_occurrences, content)
-            harmful = _used(count_protected, scored(found), 1, content)
-            found = {piece: n for piece, n in found.items() if piece not in harmful}
+        left_out = harmful(found, scored(found))
+        found = {piece: n for piece, n in found.items() if piece not in left_out}
+        characters = [character for character in characters if character not in left_out]
         found = _most_frequent(found, characters, int(lesson.new_tokens * surplus))
     used = _used(count, scored(found), 1, content)
     pieces = _reachable(scored(_most_frequent(used, characters, len(found))), content)
-    while harmful := _used(count_protected, pieces, 1, content):
-        pieces = {piece: score for piece, score in pieces.items() if piece not in harmful}
+    while left_out := harmful(_used(count, pieces, 1, content), pieces):
+        pieces = {piece: score for piece, score in pieces.items() if piece not in left_out}
     return dict(sorted(pieces.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -121,19 +122,46 @@ def _model(content: dict[str, Any], pieces: Pieces) -> Tokenizer:
     return Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], **bare, "model": model}))
 
 
+def _segmented(words: Sequence[str], content: dict[str, Any], pieces: Pieces) -> Iterator[tuple[str, list[int]]]:
+    """Words with their ids; those of new pieces follow those of the list."""
+    tokenizer = _model(content, pieces)
+    for start in range(0, len(words), _BATCH):
+        batch = words[start : start + _BATCH]
+        for word, encoding in zip(batch, tokenizer.encode_batch_fast(batch), strict=True):
+            yield word, encoding.ids
+
+
 def _counter(words: Mapping[str, int], content: dict[str, Any]) -> Count:
     spelled = sorted(words)
 
     def count(pieces: Pieces) -> Counter[int]:
-        tokenizer, counts = _model(content, pieces), Counter[int]()
-        for start in range(0, len(spelled), _BATCH):
-            batch = spelled[start : start + _BATCH]
-            for word, encoding in zip(batch, tokenizer.encode_batch(batch), strict=True):
-                for index in encoding.ids:
-                    counts[index] += words[word]
+        counts: Counter[int] = Counter()
+        for word, ids in _segmented(spelled, content, pieces):
+            for index in ids:
+                counts[index] += words[word]
         return counts
 
     return count
+
+
+def _harmful_in(protected: Protected, content: dict[str, Any]) -> Callable[[Mapping[str, int], Pieces], set[str]]:
+    """Gives, for pieces with their occurrences and with their scores, those that English text would feel too often."""
+    dialect, first = dialect_of(content), len(content["model"]["vocab"])
+    # SentencePiece puts a space of its own at the start of a text.
+    spelled = {word: (word, f"▁{word.removeprefix('▁')}") for word in protected.every_word()}
+    forms = sorted({form for both in spelled.values() for form in both})
+
+    def harmful(occurrences: Mapping[str, int], pieces: Pieces) -> set[str]:
+        names = list(pieces)
+        used = {
+            form: {(names[index - first],) for index in ids if index >= first}
+            for form, ids in _segmented(forms, content, pieces)
+        }
+        gains: dict[Unit, float] = {(piece,): n for piece, n in occurrences.items()}
+        left_out = protected.harmful(gains, lambda word: set().union(*(used[form] for form in spelled[word])), dialect)
+        return {piece for unit in left_out for piece in unit}
+
+    return harmful
 
 
 def _used(count: Count, pieces: Pieces, least: int, content: dict[str, Any]) -> dict[str, int]:

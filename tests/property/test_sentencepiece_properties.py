@@ -27,6 +27,7 @@ from hubadapt.tokenizer.extend import extend
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_merges
 from hubadapt.tokenizer.gates.lossless import loses_no_more
 from hubadapt.tokenizer.learn import Lesson, Merge
+from hubadapt.tokenizer.protect import Protected
 from hubadapt.tokenizer.rules import Rules
 from hubadapt.tokenizer.scripts import letter_pattern
 from hubadapt.tokenizer.sentencepiece_model import (
@@ -260,10 +261,10 @@ def test_unigram_pieces_of_a_latin_language_leave_protected_words_alone(tmp_path
     old = Tokenizer.from_str(json.dumps(content))
     shared = next(word for text in pico.english() for word in text.split() if len(ids(old, word)) > 2)
     words = count_words([f"la rivière verte et {shared} la ville"] * 40, dialect, latin)
-    protected = count_words(pico.english(), dialect, latin)
+    protected = Protected.of_texts(pico.english(), dialect, latin)
     lesson = Lesson(40, 2, allow=lambda entry: rules.allow(dialect.to_bytes(entry)))
     base = unchanged(content, 1)
-    free, careful = (learn(base, words, lesson, protected=some).pieces for some in ((), protected))
+    free, careful = (learn(base, words, lesson, protected=some).pieces for some in (None, protected))
     assert careful and len(careful) < len(free)
     rows = max(all_entries(content).values()) + 1
     new = extend_unigram(content, careful, first_id=rows).tokenizer

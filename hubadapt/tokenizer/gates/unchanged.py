@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from hubadapt.tokenizer.gates.probes import CODE, ENGLISH, MATHS, NUMBER_FORMS, OTHER_SCRIPTS, SPACE_FORMS
 from hubadapt.tokenizer.gates.trial import Finding, Trial, encode, together
 from hubadapt.tokenizer.gates.unicode import assigned, culprits, faulty_strings, strings_of
+from hubadapt.tokenizer.protect import TOLERATED
 from hubadapt.tokenizer.scripts import letter_pattern, shares_english_script
-
-TOLERATED = 0.01
-"""Share of English texts that may change where the target language shares their script."""
 
 NUMBERS = 10_000
 """All numbers below this are tried."""
@@ -21,16 +19,17 @@ _LETTERS_A_WORD = 4
 
 
 def english(trial: Trial) -> Finding | None:
-    """English, code and maths keep their ids; in a language of the same script, all but one text in a hundred."""
+    """English, code and maths keep their ids; where a language shares the script, all but one text in a hundred do."""
     if trial.replaced:
         return None
-    texts = [*ENGLISH, *CODE, *MATHS, *trial.english]
+    probes = [*ENGLISH, *CODE, *MATHS]
     if not shares_english_script(trial.scripts):
+        texts = [*probes, *trial.english]
         return trial.compare_ids([kept for text in texts if (kept := _without(trial.scripts, text))])
-    found = trial.compare_ids(texts)
-    if len(found.failures) <= TOLERATED * len(texts):
-        return Finding(found.tried, (), found.reported + len(found.failures))
-    return found
+    found = trial.compare_ids(trial.english)
+    if len(found.failures) <= TOLERATED * len(trial.english):
+        found = Finding(found.tried, (), found.reported + len(found.failures))
+    return together(trial.compare_ids(probes), found)
 
 
 def _without(scripts: tuple[str, ...], text: str) -> str:
