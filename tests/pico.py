@@ -52,9 +52,9 @@ _RUSSIAN = (  # noqa: SIM905
     "над после перед сегодня завтра вчера очень снова"
 ).split()
 _FRENCH = (  # noqa: SIM905
-    "la le les une des rivière maison jardin hiver lettre maîtresse élève fenêtre forêt matin soirée chemin ville écrit "
-    "lit trouve ouvre ferme voit aime bâtit porte petit grand tranquille vieux nouveau vert chaud clair lent et ou mais "
-    "près sous sur après avant avec sans très encore demain hier"
+    "la le les une des rivière maison jardin hiver lettre maîtresse élève fenêtre forêt matin soirée chemin ville "
+    "écrit lit trouve ouvre ferme voit aime bâtit porte petit grand tranquille vieux nouveau vert chaud clair lent et "
+    "ou mais près sous sur après avant avec sans très encore demain hier"
 ).split()
 
 
