@@ -237,7 +237,7 @@ def test_own_tokens_follow_where_the_old_vocabulary_was_reduced_or_replaced(stag
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 @pytest.mark.parametrize("room", [True, False], ids=["room left", "ids taken"])
 def test_sentencepiece_siblings_keep_their_own_tokens_in_both_files(kind, room, tmp_path):
-    base = sentencepieces.write_model(tmp_path / "base", kind, spare_rows=3)
+    base = sentencepieces.write_model(tmp_path / "base", kind, spare_rows=3 if room else 1)
     own = siblings.with_own_tokens(pico.write_sibling(base, tmp_path / "chat"), tmp_path / "own", OWN, multiple=32)
     without = ("pretrain", "evaluate", "sample")
     workshop = pico.Workshop.build(tmp_path / "work", base=base, without=without)
@@ -249,13 +249,14 @@ def test_sentencepiece_siblings_keep_their_own_tokens_in_both_files(kind, room, 
     lep = Lep(vocab_map=tokenizer / VOCAB_MAP_NAME)
     done = propagate(base, adapted, {"own": own}, tmp_path / "out", lep)["own"]
     folder = tmp_path / "out" / "own"
-    # The base has spare rows enough for them: only past these could an id be taken.
-    assert (done.own_tokens, done.appended) == (2, 0)
+    # Without room, the first of them still fills the base's one spare row.
+    assert (done.own_tokens, done.appended) == (2, 0 if room else 1)
     assert torch.equal(*own_rows(folder, own, OWN))
     text = "Утро<|tool|> the river<|call|>вечер"
     made, before = AutoTokenizer.from_pretrained(folder), AutoTokenizer.from_pretrained(own)
     ids = made.encode(text, add_special_tokens=False)
-    assert made.convert_tokens_to_ids(list(OWN)) == before.convert_tokens_to_ids(list(OWN))
+    kept = OWN if room else OWN[:1]
+    assert made.convert_tokens_to_ids(list(kept)) == before.convert_tokens_to_ids(list(kept))
     assert Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids == ids
     english = "the river and the city"
     assert made.encode(english) == before.encode(english)
