@@ -155,10 +155,11 @@ def chosen_methods(start: Start, tables: Tables) -> dict[str, Initialisation]:
     for method in methods.values():
         for need in method.needs:
             if not getattr(start, need):
-                raise RecipeError(f"the initialisation {method.name} needs {need}, but none is given.", _HINTS[need])
+                raise RecipeError(f"the initialisation {method.name} needs {_NEEDS[need]}, but none is given.", _HINTS[need])
     return methods
 
 
+_NEEDS = {"donor": "a donor", "texts": "texts"}
 _HINTS = {
     "donor": "Name a model that has tokens in common with both vocabularies: `donor: FOLDER`.",
     "texts": "Give it target-language text: a stage corpus in the recipe, or --text FILE.",

@@ -154,7 +154,10 @@ def test_a_stage_starts_in_an_empty_folder_unless_the_same_work_was_interrupted_
 
 def test_a_record_holds_the_whole_configuration_and_every_input(run):
     record: StageRecord = run.manifest.stages[2]
-    assert record.params == {"method": "scaled", "head_method": None, "donor": None, "seed": 0}
+    assert record.params == {
+        "method": "scaled", "head_method": None, "donor": None, "seed": 0,
+        "candidates": ["scaled", "mean", "length", "asymmetric"], "probe_steps": 50,
+    }  # fmt: skip
     assert set(record.inputs) == {"base", "corpus", "tokenizer"}
     assert record.inputs["base"] == run.manifest.base.revision
 
