@@ -155,14 +155,14 @@ def chosen_methods(start: Start, tables: Tables) -> dict[str, Initialisation]:
     for method in methods.values():
         for need in method.needs:
             if not getattr(start, need):
-                raise RecipeError(f"the initialisation {method.name} needs {_NEEDS[need]}, but none is given.", _HINTS[need])
+                what, hint = _NEEDS[need]
+                raise RecipeError(f"the initialisation {method.name} needs {what}, but none is given.", hint)
     return methods
 
 
-_NEEDS = {"donor": "a donor", "texts": "texts"}
-_HINTS = {
-    "donor": "Name a model that has tokens in common with both vocabularies: `donor: FOLDER`.",
-    "texts": "Give it target-language text: a stage corpus in the recipe, or --text FILE.",
+_NEEDS = {
+    "donor": ("a donor", "Name a model that has tokens in common with both vocabularies: `donor: FOLDER`."),
+    "texts": ("texts", "Give it target-language text: a stage corpus in the recipe, or --text FILE."),
 }
 
 
