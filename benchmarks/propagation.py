@@ -88,7 +88,7 @@ def tables(folder: Path, options: argparse.Namespace) -> None:
             named = [word for number in range(count) for word in ("--sibling", f"s{number}={folder}/sibling{number}")]
             command = [*_CLI, "propagate", "--base", str(folder / "base"), "--adapted", str(folder / "adapted"), *named]
             before = processor_seconds()
-            seconds[count], peak = run([*command, "--out", str(folder / "out"), "--form", options.form], group)
+            seconds[count], _, peak = run([*command, "--out", str(folder / "out"), "--form", options.form], group)
             used[count] = processor_seconds() - before
             shutil.rmtree(folder / "out")
             print(
