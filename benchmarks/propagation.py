@@ -16,7 +16,6 @@ without it the run goes on, and says so.
 
 import argparse
 import os
-import resource
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -89,7 +88,6 @@ def tables(folder: Path, options: argparse.Namespace) -> None:
             command = [*_CLI, "propagate", "--base", str(folder / "base"), "--adapted", str(folder / "adapted"), *named]
             before = processor_seconds()
             seconds[count], _, peak = run([*command, "--out", str(folder / "out"), "--form", options.form], group)
-            used[count] = processor_seconds() - before
             shutil.rmtree(folder / "out")
             print(
                 f"{count} siblings: {seconds[count]:.1f} s, {used[count]:.1f} processor seconds, load "
@@ -103,12 +101,6 @@ def tables(folder: Path, options: argparse.Namespace) -> None:
             elif 1 in total:
                 further = (total[count] - total[1]) / (count - 1)
                 print(f"{kind}: each further of {count}: {further:.1f} s, {further / total[1]:.2f} of the first")
-
-
-def processor_seconds() -> float:
-    """What processes that were waited for have used."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def error(options: argparse.Namespace) -> None:
