@@ -8,7 +8,7 @@ import torch
 
 _BATCH = 512
 _BATCH_BYTES = 1 << 29
-_BLOCK = 1024
+_BLOCK = 4096
 _GROUP = 32
 _TRIED = 8
 _SAFETY = 4.0
@@ -52,7 +52,7 @@ def pursue(targets: torch.Tensor, atoms: torch.Tensor, k: int) -> tuple[torch.Te
 
 
 class _Atoms:
-    """Atoms in blocks of 1,024, as they are scored.
+    """Atoms in blocks, as they are scored.
 
     Attributes:
         rows: The atoms themselves, shape (N, D).
@@ -60,7 +60,7 @@ class _Atoms:
 
     def __init__(self, rows: torch.Tensor) -> None:
         self.rows = rows
-        some = rows[:_BLOCK]
+        some = rows[:1024]
         self._short = _seconds(some.bfloat16()) < _seconds(some.float())
         self._blocks = [
             rows[start : start + _BLOCK].bfloat16() if self._short else rows[start : start + _BLOCK]
