@@ -86,7 +86,9 @@ def tables(folder: Path, options: argparse.Namespace) -> None:
         for count in options.siblings:
             named = [word for number in range(count) for word in ("--sibling", f"s{number}={folder}/sibling{number}")]
             command = [*_CLI, "propagate", "--base", str(folder / "base"), "--adapted", str(folder / "adapted"), *named]
-            seconds[count], used[count], peak = run([*command, "--out", str(folder / "out"), "--form", options.form], group)
+            seconds[count], used[count], peak = run(
+                [*command, "--out", str(folder / "out"), "--form", options.form], group
+            )
             shutil.rmtree(folder / "out")
             print(
                 f"{count} siblings: {seconds[count]:.1f} s, {used[count]:.1f} processor seconds, load "
