@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = ("hubadapt", "torch", "transformers", "tokenizers", "safetensors", "datasets", "huggingface-hub", "trl")
@@ -43,6 +45,22 @@ def float_operations() -> float:
         torch.mm(matrix, matrix)
         rounds += 1
     return rounds * 2 * 768**3 / (time.perf_counter() - start)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps torch to one thread, also as a decorator: for passes over rows that memory, not arithmetic, bounds.
+
+    Where other programs keep the cores busy, several threads wait for each other at the end of each small operation.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _processor() -> str:

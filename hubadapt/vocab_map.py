@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from hubadapt.errors import ManifestError
+from hubadapt.machine import one_thread
 
 VOCAB_MAP_NAME = "vocab_map.safetensors"
 _BLOCK = 512  # larger blocks leave what malloc reuses, and are several times slower
@@ -160,13 +161,22 @@ def compose_blocks(vocab_map: VocabMap, table: torch.Tensor, rows: np.ndarray) -
         rows: New ids, shape (n,).
     """
     for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        spans = [np.arange(vocab_map.indptr[row], vocab_map.indptr[row + 1]) for row in block]
-        entries = np.concatenate(spans) if spans else np.empty(0, dtype=np.int64)
-        target = torch.from_numpy(np.repeat(np.arange(len(block)), [len(span) for span in spans]))
+        yield _composed(vocab_map, table, rows[start : start + _BLOCK])
+
+
+@one_thread()
+def _composed(vocab_map: VocabMap, table: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+    lengths = vocab_map.indptr[rows + 1] - vocab_map.indptr[rows]
+    # Long rows first, so that those with a further entry are always the first ones.
+    order = np.argsort(-lengths, kind="stable")
+    first, count = vocab_map.indptr[rows[order]], lengths[order]
+    sums = torch.zeros(len(rows), table.shape[1])
+    for place in range(count[0]):
+        entries = first[count > place] + place
         weights = torch.from_numpy(vocab_map.weights[entries]).to(torch.float32)
-        values = table[torch.from_numpy(vocab_map.indices[entries])].to(torch.float32) * weights[:, None]
-        yield torch.zeros(len(block), table.shape[1]).index_add_(0, target, values)
+        values = table[torch.from_numpy(vocab_map.indices[entries])].to(torch.float32)
+        sums[: len(entries)] += values.mul_(weights[:, None])
+    return sums[torch.from_numpy(np.argsort(order))]
 
 
 def apply_blocks(
@@ -192,16 +202,24 @@ def apply_blocks(
         raise ValueError(f"{len(learnt)} rows were learnt, the map composes {len(composed)}")
     for start in range(0, vocab_map.new_size, _BLOCK):
         ids = np.arange(start, min(start + _BLOCK, vocab_map.new_size))
-        origins = vocab_map.origins[ids]
-        block = torch.zeros(len(ids), table.shape[1], dtype=table.dtype)
-        copied = ids[origins == Origin.COPIED]
-        block[torch.from_numpy(copied - start)] = table[torch.from_numpy(vocab_map.indices[vocab_map.indptr[copied]])]
-        made = ids[origins == Origin.COMPOSED]
-        if len(made):
-            first, last = np.searchsorted(composed, [made[0], made[-1] + 1])
-            rows = next(compose_blocks(vocab_map, table, made)) if learnt is None else learnt[first:last]
-            block[torch.from_numpy(made - start)] = rows.to(table.dtype)
-        yield block
+        made = ids[vocab_map.origins[ids] == Origin.COMPOSED]
+        first = int(np.searchsorted(composed, start))
+        rows = None if learnt is None else learnt[first : first + len(made)]
+        yield _applied(vocab_map, table, ids, rows)
+
+
+@one_thread()
+def _applied(vocab_map: VocabMap, table: torch.Tensor, ids: np.ndarray, learnt: torch.Tensor | None) -> torch.Tensor:
+    origins = vocab_map.origins[ids]
+    block = torch.zeros(len(ids), table.shape[1], dtype=table.dtype)
+    copied = origins == Origin.COPIED
+    old = vocab_map.indices[vocab_map.indptr[ids[copied]]]
+    block[torch.from_numpy(np.flatnonzero(copied))] = table[torch.from_numpy(old)]
+    made = np.flatnonzero(origins == Origin.COMPOSED)
+    if len(made):
+        rows = _composed(vocab_map, table, ids[made]) if learnt is None else learnt
+        block[torch.from_numpy(made)] = rows.to(table.dtype)
+    return block
 
 
 def apply(vocab_map: VocabMap, table: torch.Tensor) -> torch.Tensor:

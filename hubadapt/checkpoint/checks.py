@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from hubadapt.checkpoint.shards import AGAIN, StoredTensor, stored_tensors
 from hubadapt.errors import ModelError
+from hubadapt.machine import one_thread
 
 _PLAIN = ("F64", "F32", "F16", "BF16")
 _QUANTISED_SUFFIXES = (".qweight", ".weight_packed", ".weight_format")
@@ -53,6 +54,7 @@ def find_tensor(folder: Path, name: str, tensors: Mapping[str, StoredTensor]) ->
     return stored
 
 
+@one_thread()
 def require_finite(folder: Path, name: str, table: torch.Tensor) -> None:
     """Stop where a table holds NaN or infinity; looks at a few thousand rows at a time.
 

@@ -27,6 +27,7 @@ from hubadapt.checkpoint import (
 from hubadapt.checkpoint.whole import whole_folder
 from hubadapt.embeddings import Givens, Initialisation, Rows, find_initialisation
 from hubadapt.errors import ModelError, RecipeError
+from hubadapt.machine import one_thread
 from hubadapt.model import copy_tokenizer, load_model
 from hubadapt.portable import make_portable
 from hubadapt.surgery.donor import read_donor
@@ -221,7 +222,8 @@ def _norms(blocks: Iterable[torch.Tensor], count: int) -> np.ndarray:
     norms = np.empty(count, dtype=np.float32)
     first = 0
     for block in blocks:
-        norms[first : first + len(block)] = torch.linalg.vector_norm(block, dim=1, dtype=torch.float32)
+        with one_thread():
+            norms[first : first + len(block)] = torch.linalg.vector_norm(block, dim=1, dtype=torch.float32)
         first += len(block)
     return norms
 
