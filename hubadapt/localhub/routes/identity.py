@@ -6,8 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hubadapt.card.metadata import Kind
 from hubadapt.localhub.cards import check
-from hubadapt.localhub.web import Body, endpoint, hub_of, member, reply, visitor, with_json
+from hubadapt.localhub.web import Body, endpoint, hub_of, member, reply, text_in, visitor, with_json
+
+_KINDS: dict[str, Kind] = {"model": "model", "dataset": "dataset", "space": "space"}
 
 
 def health(request: Request) -> Response:
@@ -47,7 +50,8 @@ def overview(request: Request) -> Response:
 @with_json
 def validate_yaml(request: Request, body: Body) -> Response:
     """Check the front matter of a card; clients ask before every commit that holds a README."""
-    errors, warnings = check(str(body.get("content", "")))
+    kind = _KINDS.get(text_in(body, "repoType") or "model", "model")
+    errors, warnings = check(text_in(body, "content") or "", kind)
     lists = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
     return reply(lists, 400 if errors else 200)
 
