@@ -12,8 +12,13 @@ from hubadapt.token_ids import renumbered_added_tokens
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SENTENCEPIECE_MODEL = "tokenizer.model"
+SENTENCEPIECE_MODELS = (SENTENCEPIECE_MODEL, "spiece.model")
+"""Names of SentencePiece models whose ids are those of the `tokenizer.json` beside them; T5 has the second.
+
+XLM-RoBERTa's `sentencepiece.bpe.model` is none: its ids are one less.
+"""
 TOKENIZER_FILES = (
-    "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "chat_template.jinja", SENTENCEPIECE_MODEL,
+    "tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "chat_template.jinja", *SENTENCEPIECE_MODELS,
 )  # fmt: skip
 """What makes a tokenizer, and may come along with a changed vocabulary."""
 
@@ -74,9 +79,9 @@ def make_portable(folder: Path) -> None:
 
 
 def other_vocabularies(folder: Path) -> list[str]:
-    """Names of a folder's files that hold its vocabulary in other formats, in order; `tokenizer.model` is not one."""
+    """Names of a folder's files that hold its vocabulary in other formats, in order, without `SENTENCEPIECE_MODELS`."""
     found = {path.name for pattern in _VOCABULARIES for path in folder.glob(pattern)}
-    return sorted(found - {SENTENCEPIECE_MODEL})
+    return sorted(found - {*SENTENCEPIECE_MODELS})
 
 
 def move_added_tokens(folder: Path, moved_ids: Mapping[int, int]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hubadapt.manifest import write_atomic
 from hubadapt.model import copy_tokenizer
-from hubadapt.portable import SENTENCEPIECE_MODEL, make_portable, move_added_tokens, other_vocabularies
+from hubadapt.portable import make_portable, move_added_tokens, other_vocabularies
 from hubadapt.tokenizer.sentencepiece_model import keep_in_step
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 
@@ -37,6 +37,6 @@ def write_folder(base: Path, folder: Path, vocabulary: NewVocabulary) -> dict[st
         move_added_tokens(folder, moved_ids)
     make_portable(folder)
     left_out = dict.fromkeys(other_vocabularies(base), "it holds the vocabulary as it was")
-    reason = keep_in_step(base, folder, vocabulary)
+    left_out |= keep_in_step(base, folder, vocabulary)
     vocab_map.save(folder / VOCAB_MAP_NAME)
-    return left_out | ({SENTENCEPIECE_MODEL: reason} if reason else {})
+    return left_out

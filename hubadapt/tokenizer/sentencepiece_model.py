@@ -1,4 +1,4 @@
-"""Reads a SentencePiece `tokenizer.model`, and keeps it in step with a changed `tokenizer.json`.
+"""Reads a SentencePiece model, `tokenizer.model` or `spiece.model`, and keeps it in step with a `tokenizer.json`.
 
 Ids that no entry has, such as padding rows of the base before the first new token, are pieces of type UNUSED with names
 of their own (`<unused row 32000>`): SentencePiece has no ids without a piece.
@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from hubadapt.errors import MissingExtraError, ModelError, UserError
 from hubadapt.manifest import write_atomic
-from hubadapt.portable import SENTENCEPIECE_MODEL
+from hubadapt.portable import SENTENCEPIECE_MODELS
 from hubadapt.tokenizer.dialects import dialect_of
 from hubadapt.tokenizer.families import Family, all_entries, family_of, read_tokenizer_json
 from hubadapt.tokenizer.unigram import unused_name
@@ -69,45 +69,52 @@ def processor_of(model: Any) -> SentencePieceProcessor:
 
 
 def model_problems(base: Path) -> Iterator[UserError]:
-    """Why a base's `tokenizer.model` cannot be kept in step, if it has one: it is damaged, or the package is missing.
+    """Why a base's SentencePiece models cannot be kept in step: one is damaged, or the package is missing.
 
     Raises:
         ModelError: The base's `tokenizer.json` is damaged.
     """
-    if _has_model(base, read_tokenizer_json(base)):
-        try:
-            read_model(base / SENTENCEPIECE_MODEL)
-        except UserError as error:
-            yield error
+    if family_of(read_tokenizer_json(base)) in _SPELLED:
+        for path in _models_in(base):
+            try:
+                read_model(path)
+            except UserError as error:
+                yield error
 
 
-def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> str | None:
-    """Write the `tokenizer.model` that gives the ids of a changed vocabulary.
+def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> dict[str, str]:
+    """Write the base's SentencePiece models anew, so that they give the ids of a changed vocabulary.
 
     Pieces of old entries are copied with their scores. New ones are of type NORMAL: in a BPE their scores fall from
     below the lowest old one in the order of their ids, which is that of their merges; in a Unigram they are those of
     the vocabulary. Added tokens that the base's file lacks become CONTROL or USER_DEFINED, ids without an entry UNUSED.
 
     Args:
-        base: Folder of the base. It may have no `tokenizer.model`, or one that is no SentencePiece model.
+        base: Folder of the base. It may have no such file, or one of the name that is no SentencePiece model.
         folder: Folder of the changed tokenizer.
         vocabulary: The changed vocabulary.
 
     Returns:
-        Why the base's file was left out, so that readers take `tokenizer.json`: no model gives the same ids. None where
-        `folder` now has one that does, and where the base has none.
+        Names of the base's files that were left out, so that readers take `tokenizer.json`, each with the reason.
 
     Raises:
         MissingExtraError: The base has one, and the package sentencepiece is not installed.
         ModelError: The base's is damaged.
     """
-    target = folder / SENTENCEPIECE_MODEL
-    target.unlink(missing_ok=True)
-    old = read_tokenizer_json(base)
-    if not _has_model(base, old):
-        there = (base / SENTENCEPIECE_MODEL).is_file()
-        return f"beside a {family_of(old)} it is a file of another format" if there else None
-    model = read_model(base / SENTENCEPIECE_MODEL)
+    old, left_out = read_tokenizer_json(base), {}
+    for path in _models_in(base):
+        (folder / path.name).unlink(missing_ok=True)
+        reason = _write_in_step(path, old, folder, vocabulary)
+        if reason is not None:
+            left_out[path.name] = reason
+    return left_out
+
+
+def _write_in_step(path: Path, old: dict[str, Any], folder: Path, vocabulary: NewVocabulary) -> str | None:
+    """Write one model anew; or why there is none that gives the same ids."""
+    if family_of(old) not in _SPELLED:
+        return f"beside a {family_of(old)} it is a file of another format"
+    model = read_model(path)
     before = processor_of(model)
     missing = _replace_pieces(model, vocabulary)
     if missing is not None:
@@ -120,7 +127,7 @@ def keep_in_step(base: Path, folder: Path, vocabulary: NewVocabulary) -> str | N
     for text in _probes(vocabulary):
         if _agree(after, vocabulary.tokenizer, text) < _agree(before, reference, text):
             return f"it would give other ids than tokenizer.json, first for {text[:40]!r}"
-    write_atomic(target, model.SerializeToString(deterministic=True))
+    write_atomic(folder / path.name, model.SerializeToString(deterministic=True))
     return None
 
 
@@ -128,7 +135,7 @@ def _messages() -> Any:
     try:
         from sentencepiece import sentencepiece_model_pb2
     except ImportError as error:
-        raise MissingExtraError(f"reading a SentencePiece {SENTENCEPIECE_MODEL}", "sentencepiece") from error
+        raise MissingExtraError(f"reading a SentencePiece {SENTENCEPIECE_MODELS[0]}", "sentencepiece") from error
     return sentencepiece_model_pb2
 
 
@@ -136,9 +143,8 @@ def _damaged(path: Path) -> ModelError:
     return ModelError(f"{path} is no readable SentencePiece model.", "Download or copy the tokenizer again.")
 
 
-def _has_model(base: Path, content: Mapping[str, Any]) -> bool:
-    """Whether there is a SentencePiece model: beside a byte-level BPE the name means a file of another format."""
-    return family_of(dict(content)) in _SPELLED and (base / SENTENCEPIECE_MODEL).is_file()
+def _models_in(base: Path) -> list[Path]:
+    return [base / name for name in SENTENCEPIECE_MODELS if (base / name).is_file()]
 
 
 def _replace_pieces(model: Any, vocabulary: NewVocabulary) -> str | None:

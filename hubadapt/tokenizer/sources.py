@@ -21,7 +21,7 @@ from hubadapt.errors import ModelError
 from hubadapt.loading import attempt
 from hubadapt.manifest import write_atomic
 from hubadapt.model import copy_tokenizer
-from hubadapt.portable import SENTENCEPIECE_MODEL, make_portable
+from hubadapt.portable import SENTENCEPIECE_MODEL, SENTENCEPIECE_MODELS, make_portable
 from hubadapt.tokenizer.families import read_tokenizer_file
 from hubadapt.tokenizer.from_sentencepiece import content_of
 from hubadapt.tokenizer.sentencepiece_model import read_model
@@ -76,7 +76,7 @@ def write_source(source: Path | str, folder: Path | None = None) -> Path:
     content, folder = read_source(file), folder or file.parent
     if file.name == "tokenizer.json" and file.parent.resolve() != folder.resolve():
         copy_tokenizer(file.parent, folder)
-    elif _is_sentencepiece(file) and file.resolve() != (folder / SENTENCEPIECE_MODEL).resolve():
+    elif _is_sentencepiece(file) and file.resolve() not in [(folder / name).resolve() for name in SENTENCEPIECE_MODELS]:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / SENTENCEPIECE_MODEL)
     write_atomic(folder / "tokenizer.json", json.dumps(content, ensure_ascii=False) + "\n")
@@ -104,7 +104,8 @@ def source_file(path: Path) -> Path:
             f"there is no tokenizer at {path}.",
             "Name a folder, a tokenizer.json, a SentencePiece .model or a tekken.json.",
         )
-    found = [path / "tokenizer.json", path / SENTENCEPIECE_MODEL, *sorted(path.glob("*.model*")), path / "tekken.json"]
+    named = ("tokenizer.json", *SENTENCEPIECE_MODELS)
+    found = [*(path / name for name in named), *sorted(path.glob("*.model*")), path / "tekken.json"]
     for file in found:
         if file.is_file():
             return file

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from hubadapt.corpus.dataset import read_split
-from hubadapt.hub.publish import prepare, write_cards
+from hubadapt.hub.draft import prepare, write_cards
 from hubadapt.tokenizer.gain import draw_gain, gain_of
 from hubadapt.tokenizer.vocabulary import NewVocabulary
 
@@ -78,9 +78,9 @@ def test_a_second_run_draws_the_same_bytes(finished, tmp_path):
 
 def test_every_picture_of_a_card_is_a_file_beside_it_and_says_what_it_shows(finished_copy):
     facts = facts_of(finished_copy)["characters_per_token"]
-    plans = prepare(finished_copy.out, "me")
-    english = [path for path in write_cards(finished_copy.out, plans) if not path.stem.endswith("_ru")]
-    for plan, path in zip(plans, english, strict=True):
+    draft = prepare(finished_copy.out, "me")
+    english = [path for path in write_cards(draft) if not path.stem.endswith("_ru")]
+    for plan, path in zip(draft.plans(), english, strict=True):
         pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", path.read_text("utf-8"))
         assert [link for _, link in pictures] == ([PICTURE] if "/pico-ru-source" not in plan.id else []) or (
             plan.type == "dataset" and not pictures
