@@ -27,22 +27,34 @@ def usable_rows(vocab_map: VocabMap, tokens: np.ndarray) -> np.ndarray:
     return np.flatnonzero(clean & (vocab_map.origins != Origin.FRESH))
 
 
-def composed(vocab_map: VocabMap, table: torch.Tensor, ids: np.ndarray) -> torch.Tensor:
+def composed(
+    vocab_map: VocabMap, table: torch.Tensor, ids: np.ndarray, out: torch.Tensor | None = None
+) -> torch.Tensor:
     """T E for some new ids, in float64: each row the weighted sum of its pieces.
 
     Args:
         vocab_map: T, V_new × V_old.
         table: E, shape (V, D), any float dtype; it has every row that the ids are made of.
         ids: New ids that are made of one old row or more, shape (n,).
+        out: Memory for the result, shape (n or more, D), float64.
 
     Returns:
-        Shape (n, D).
+        Shape (n, D), in `out` where it is given.
     """
-    starts, ends = vocab_map.indptr[ids], vocab_map.indptr[ids + 1]
-    rows = _scaled(vocab_map, table, starts)
-    for place in range(1, int((ends - starts).max(initial=1))):
-        longer = np.flatnonzero(starts + place < ends)
-        rows.index_add_(0, torch.from_numpy(longer), _scaled(vocab_map, table, starts[longer] + place))
+    rows = torch.empty(len(ids), table.shape[1], dtype=torch.float64) if out is None else out[: len(ids)]
+    starts, lengths = vocab_map.indptr[ids], vocab_map.indptr[ids + 1] - vocab_map.indptr[ids]
+    first = np.cumsum(lengths) - lengths
+    entries = np.repeat(starts - first, lengths) + np.arange(lengths.sum())
+    # A table larger than memory is read from disk as it is touched: each row once, in ascending order.
+    old, places = np.unique(vocab_map.indices[entries], return_inverse=True)
+    used = _taken(table, old)
+    rows.zero_()
+    for place in range(int(lengths.max(initial=0))):
+        longer = np.flatnonzero(lengths > place)
+        at = first[longer] + place
+        parts = used[torch.from_numpy(places[at])].to(torch.float64)
+        parts.mul_(torch.from_numpy(vocab_map.weights[entries[at]])[:, None])
+        rows.index_add_(0, torch.from_numpy(longer), parts)
     return rows
 
 
@@ -52,11 +64,8 @@ def blocks_of(ids: np.ndarray) -> Iterator[np.ndarray]:
         yield ids[start : start + BLOCK]
 
 
-def _scaled(vocab_map: VocabMap, table: torch.Tensor, entries: np.ndarray) -> torch.Tensor:
-    old = vocab_map.indices[entries]
-    straight = len(old) > 0 and old[-1] - old[0] == len(old) - 1 and bool((np.diff(old) == 1).all())
-    rows = (table[int(old[0]) : int(old[-1]) + 1] if straight else table[torch.from_numpy(old)]).to(torch.float64)
-    if straight and table.dtype == torch.float64:
-        rows = rows.clone()
-    weights = vocab_map.weights[entries]
-    return rows if (weights == 1).all() else rows.mul_(torch.from_numpy(weights)[:, None])
+def _taken(table: torch.Tensor, old: np.ndarray) -> torch.Tensor:
+    """Rows of a table, ids ascending; those that stand one after the other are not copied."""
+    if len(old) and old[-1] - old[0] == len(old) - 1:
+        return table[int(old[0]) : int(old[-1]) + 1]
+    return table[torch.from_numpy(old)]

@@ -153,7 +153,7 @@ def solve_propagation(
             raise ValueError(f"row blocks differ in shape: {tuple(x_block.shape)} and {tuple(y_block.shape)}")
         if sums.rows == 0:
             sums = Sums.zero(x_block.shape[1], 1)
-        sums.add(x_block.double(), [y_block.double()])
+        sums.add(x_block.double(), [y_block.to(torch.float64, copy=True)])
     return solved(sums, 0, factorise(sums, ridge), form="conversion", ridge=ridge)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 
@@ -36,23 +37,24 @@ class Sums:
         numbers = torch.zeros(2, siblings, dtype=torch.float64)
         return Sums(square[0], tuple(square[1:]), numbers[0], numbers[1])
 
-    def add(self, base: torch.Tensor, siblings: Iterable[torch.Tensor]) -> None:
+    def add(self, base: torch.Tensor, siblings: Iterable[torch.Tensor], scratch: np.ndarray | None = None) -> None:
         """Add a block of rows.
 
         Args:
             base: X, shape (B, D), float64.
-            siblings: Y of each sibling, of the same shape.
+            siblings: Y of each sibling, of the same shape; overwritten. They may share their memory: each is used
+                before the next is asked for.
+            scratch: Memory for a product, shape (D, D), float64, where many blocks are added.
         """
         x = base.numpy()
-        # NumPy sees that this is symmetric and computes one half of it.
-        self.gram += torch.from_numpy(x.T @ x)
+        # NumPy sees that this is symmetric and computes one half of it; it is also a little faster than torch.
+        self.gram += torch.from_numpy(np.matmul(x.T, x, out=scratch))
         for place, rows in enumerate(siblings):
-            difference = rows - base
-            moved = square_norm(difference)
-            if moved:
-                self.cross[place].addmm_(base.T, difference)
-            self.moved[place] += moved
             self.target[place] += square_norm(rows)
+            moved = square_norm(rows.sub_(base))
+            if moved:
+                self.cross[place].add_(torch.from_numpy(np.matmul(x.T, rows.numpy(), out=scratch)))
+            self.moved[place] += moved
         self.rows += len(base)
 
     def __add__(self, other: Sums) -> Sums:
