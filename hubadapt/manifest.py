@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from hubadapt.errors import ManifestError
 from hubadapt.types import Artifact, FileEntry, Manifest, StageRecord
 
 MANIFEST_NAME = "hubadapt.json"
+HashOf = Callable[[Path], str]
+"""Gives the SHA-256 of a file's bytes, in hex."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -61,24 +63,29 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def list_files(folder: Path) -> tuple[FileEntry, ...]:
+def hash_bytes(data: bytes) -> str:
+    """SHA-256 of bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def list_files(folder: Path, hash_of: HashOf = hash_file) -> tuple[FileEntry, ...]:
     """Every file below `folder` with size and hash, in order of path; hidden and cache files are left out."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return tuple(
-        file_entry(folder, name)
+        file_entry(folder, name, hash_of)
         for name in names
         if not any(part.startswith((".", "__pycache__")) for part in name.split("/"))
     )
 
 
-def file_entry(folder: Path, name: str) -> FileEntry:
+def file_entry(folder: Path, name: str, hash_of: HashOf = hash_file) -> FileEntry:
     """Size and hash of one file of a folder."""
-    return FileEntry(path=name, size=(folder / name).stat().st_size, sha256=hash_file(folder / name))
+    return FileEntry(path=name, size=(folder / name).stat().st_size, sha256=hash_of(folder / name))
 
 
-def hash_folder(folder: Path) -> str:
+def hash_folder(folder: Path, hash_of: HashOf = hash_file) -> str:
     """One hash over names and contents of a folder's files, as `sha256:…`; names of parents do not matter."""
-    return "sha256:" + fingerprint([entry.model_dump() for entry in list_files(folder)])
+    return "sha256:" + fingerprint([entry.model_dump() for entry in list_files(folder, hash_of)])
 
 
 def fingerprint(value: Mapping[str, Any] | list[Any]) -> str:
@@ -87,13 +94,14 @@ def fingerprint(value: Mapping[str, Any] | list[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def damage(run: Path, artifact: Artifact, *, thorough: bool = True) -> str | None:
+def damage(run: Path, artifact: Artifact, *, thorough: bool = True, hash_of: HashOf = hash_file) -> str | None:
     """What is wrong with an artifact on disk: a sentence, or None when it is as its record says.
 
     Args:
         run: The run folder.
         artifact: The record's entry.
         thorough: Also compare hashes, not only names and sizes.
+        hash_of: Hashes a file.
     """
     for entry in artifact.files:
         path = run / artifact.folder / entry.path
@@ -101,7 +109,7 @@ def damage(run: Path, artifact: Artifact, *, thorough: bool = True) -> str | Non
             return f"{artifact.folder}/{entry.path} is missing"
         if path.stat().st_size != entry.size:
             return f"{artifact.folder}/{entry.path} has {path.stat().st_size} bytes, recorded were {entry.size}"
-        if thorough and hash_file(path) != entry.sha256:
+        if thorough and hash_of(path) != entry.sha256:
             return f"{artifact.folder}/{entry.path} differs from the recorded hash {entry.sha256[:12]}…"
     return None
 

@@ -134,7 +134,7 @@ def _model_front(manifest: Manifest, artifact: Artifact, names: Names) -> dict[s
         **_licence_front(manifest.license, manifest.license_name, manifest.license_link),
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
-        "base_model": [names[name] for name in parents(manifest, artifact)],
+        "base_model": names.base_models(artifact),
         "base_model_relation": "finetune",
         "datasets": [names[other.name] for other in manifest.artifacts() if other.kind == "dataset"],
         "tags": _tags(artifact),
@@ -190,6 +190,7 @@ def _sample(manifest: Manifest, artifact: Artifact, names: Names) -> dict[str, s
         if sample:
             code = usage_snippet(
                 names[artifact.name],
+                revision=names.revision(artifact.name),
                 prompt=sample["prompt"],
                 max_new_tokens=sample["max_new_tokens"],
                 chat=sample["chat"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hubadapt.lineage import Names, parents
+from hubadapt.lineage import MAIN, Names, parents
 from hubadapt.types import Artifact, Manifest
 
 LEP = """\
@@ -25,8 +25,9 @@ def citation(manifest: Manifest, artifact: Artifact, names: Names) -> str:
         artifact: A model of it.
         names: What things are called on the Hub.
     """
-    id = names[artifact.name]
-    entries = [_entry("misc", id.split("/")[-1], id, author=id.split("/")[0])]
+    id, branch = names[artifact.name], names.revision(artifact.name)
+    on_branch = {} if branch == MAIN else {"note": f"branch {branch}"}
+    entries = [_entry("misc", names.title(artifact.name), id, author=id.split("/")[0], **on_branch)]
     for name, ref in manifest.sources().items():
         if name in ("base", artifact.of):
             entries.append(_entry("misc", names[name].split("/")[-1], names[name], note=f"revision {ref.revision}"))

@@ -34,7 +34,7 @@ def model_index(manifest: Manifest, artifact: Artifact, names: Names) -> list[di
         }
         for metrics in groups.values()
     ]
-    return [{"name": names[artifact.name].split("/")[-1], "results": results}] if results else []
+    return [{"name": names.title(artifact.name), "results": results}] if results else []
 
 
 def eval_results(manifest: Manifest, artifact: Artifact) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ LAYERS = (
     ("errors", "types", "assets", "registry"),
     (
         "manifest",
+        "hashes",
         "checkpoint",
         "vocab_map",
         "ratio",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hubadapt.secret_scan import find_local_paths, find_secrets
+from hubadapt.secret_scan import find_local_paths, find_secrets, secrets_of_record
+from hubadapt.types import Manifest, ModelRef, StageRecord
 
 LONG = "aB3dE5" * 5
 
@@ -60,3 +61,40 @@ def test_paths_of_this_machine_are_found(line, path):
 @pytest.mark.parametrize("line", ["base: ./model", "base: some/data", "https://x.org/data/a", "a/home/b", "5 / tmp"])
 def test_relative_paths_and_addresses_are_left_alone(line):
     assert find_local_paths(line) == []
+
+
+def recorded(**content) -> Manifest:
+    stage = StageRecord(
+        name="embed", kind="embed", params=content.pop("params", {}), inputs={}, facts=content.pop("facts", {}),
+        seconds=0, fingerprint="",
+    )  # fmt: skip
+    base = ModelRef(id="b", revision="c")
+    return Manifest(name="a", language="ru", license="mit", base=base, recipe="", stages=(stage,), **content)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({"facts": {"log": ["fine", f"token hf_{LONG} taken"]}}, "stages.embed.facts.log.1"),
+        ({"facts": {"deep": {f"ghp_{LONG}": 1}}}, "stages.embed.facts.deep"),
+        ({"params": {"url": "https://me:secret@example.org/x"}}, "stages.embed.params.url"),
+        ({"params": {"reader": {"api_key": "x"}}}, "stages.embed.params.reader.api_key"),
+        ({"hardware": {"processor": f"hf_{LONG}"}}, "hardware.processor"),
+    ],
+)
+def test_a_secret_anywhere_in_a_record_is_found_and_not_told(content, place):
+    ((where, what),) = secrets_of_record(recorded(**content))
+    assert where == place
+    assert LONG not in where + what
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"facts": {"output": "password = input('Password: ')\napi_key: 7"}},
+        {"facts": {"tokens": {"password": "pass word"}}},
+        {"params": {"secret_words": 3, "min_occurrences": 2}},
+    ],
+)
+def test_what_a_model_wrote_of_passwords_is_no_secret(content):
+    assert secrets_of_record(recorded(**content)) == []
