@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 Answer = tuple[int, dict[str, str], object]
+GOES_ON: Answer = (0, {}, None)
+"""The answer of a Hub `in_front_of` another: that one's own."""
 
 
 @contextmanager
@@ -19,29 +23,35 @@ def answering(answer: Callable[[str, str], Answer | None]) -> Iterator[str]:
     Args:
         answer: Status, headers and JSON body for a method and a path; None closes the connection without a word.
     """
+    with in_front_of("", answer) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def in_front_of(hub: str, answer: Callable[[str, str], Answer | None]) -> Iterator[str]:
+    """Serve as `answering` does; where that says `GOES_ON`, another Hub answers, and the client sees no difference."""
 
     class Handler(BaseHTTPRequestHandler):
         def _reply(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
+            body = _body_of(self)
             found = answer(self.command, self.path)
             if found is None:
                 self.close_connection = True
-                return
-            status, headers, content = found
-            data = json.dumps(content).encode()
+            elif found is GOES_ON:
+                self._send(*_asked(hub, self.command, self.path, body, dict(self.headers)))
+            else:
+                status, headers, content = found
+                self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(content).encode())
+
+        def _send(self, status: int, headers: dict[str, str], data: bytes) -> None:
             self.send_response(status)
-            for name, value in {
-                "Content-Type": "application/json",
-                "Content-Length": str(len(data)),
-                **headers,
-            }.items():
+            for name, value in {"content-length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
 
-        do_GET = do_HEAD = do_POST = do_PUT = _reply  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _reply  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -56,6 +66,32 @@ def answering(answer: Callable[[str, str], Answer | None]) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _body_of(request: BaseHTTPRequestHandler) -> bytes:
+    if request.headers.get("Transfer-Encoding") != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    chunks = []
+    while size := int(request.rfile.readline(), 16):
+        chunks.append(request.rfile.read(size))
+        request.rfile.readline()
+    request.rfile.readline()
+    return b"".join(chunks)
+
+
+def _asked(hub: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """What another Hub answers; it is asked with the client's own `Host`, so that its links lead back here."""
+    connection = http.client.HTTPConnection(urlsplit(hub).netloc)
+    connection.request(method, path, body, _end_to_end(headers))
+    reply = connection.getresponse()
+    data = reply.read()
+    connection.close()
+    return reply.status, _end_to_end(dict(reply.getheaders())), data
+
+
+def _end_to_end(headers: dict[str, str]) -> dict[str, str]:
+    kept = {name.lower(): value for name, value in headers.items()}
+    return {name: value for name, value in kept.items() if name not in ("transfer-encoding", "connection")}
 
 
 def gated(method: str, path: str) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any
 from hubadapt.corpus.documents import Document, Origin, make_documents
 from hubadapt.corpus.files import Row, require_column
 from hubadapt.errors import CorpusError, HubError
+from hubadapt.hub.client import hub_api
 from hubadapt.hub.errors import explained
 
 _CODES = 12
@@ -62,11 +63,9 @@ def pin_dataset(text: str) -> Pinned:
     Raises:
         HubError: It does not exist, is private, or the Hub does not answer.
     """
-    from huggingface_hub import HfApi
-
     id, _, revision = text.partition("@")
     with explained(f"datasets/{text}"):
-        info = HfApi().dataset_info(id, revision=revision or None, files_metadata=True)
+        info = hub_api().dataset_info(id, revision=revision or None, files_metadata=True)
     return Pinned(id, info.sha or "", sum(file.size or 0 for file in info.siblings or ()))
 
 
