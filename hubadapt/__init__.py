@@ -18,7 +18,7 @@ _PUBLIC = {
     "read_manifest": "hubadapt.manifest",
     "model_card": "hubadapt.card",
     "dataset_card": "hubadapt.card",
-    "prepare": "hubadapt.hub.publish",
+    "prepare": "hubadapt.hub.draft",
     "publish": "hubadapt.hub.publish",
     "bits_per_byte": "hubadapt.evaluation.bits_per_byte",
     "embed": "hubadapt.surgery.embed",

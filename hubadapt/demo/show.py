@@ -13,13 +13,14 @@ from hubadapt.demo.base import make_base
 from hubadapt.demo.sibling import make_sibling
 from hubadapt.demo.table import before_and_after
 from hubadapt.errors import MissingExtraError
-from hubadapt.hub.publish import Published, prepare, publish, write_cards
+from hubadapt.hub.draft import prepare, write_cards
+from hubadapt.hub.publish import Published, publish
 from hubadapt.lineage import Names
 from hubadapt.manifest import write_atomic
 from hubadapt.recipe import read_recipe
 from hubadapt.runner import run_recipe
 from hubadapt.types import Manifest, Progress
-from hubadapt.verify import verify_published
+from hubadapt.verify.reading import verify_published
 
 PORT = 8765
 _VERIFIED = "verified.json"
@@ -52,13 +53,13 @@ def run_demo(
     )
     with _target(out, namespace) as (endpoint, token, owner):
         say(f"3/5  publishing to {endpoint}")
-        plans = prepare(run, owner)
+        draft = prepare(run, owner)
         published = publish(
-            run, plans, token=token, endpoint=endpoint, report=lambda plan, event: say(f"     {plan.id}: {event}")
+            draft, token=token, endpoint=endpoint, report=lambda address, event: say(f"     {address}: {event}")
         )
         say("4/5  loading the published models back with from_pretrained alone")
         _load_back(run, manifest, Names(manifest, owner), published, endpoint, say)
-    card = next(path for path in write_cards(run, plans) if path.stem.endswith("pretrain"))
+    card = next(path for path in write_cards(draft) if path.stem.endswith("pretrain"))
     say(f"5/5  {manifest.name}: before and after\n")
     say(before_and_after(manifest))
     _say_addresses(out, card, published, embedded=namespace is None, say=say)

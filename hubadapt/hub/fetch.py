@@ -9,7 +9,7 @@ from typing import Any
 from hubadapt.errors import ManifestError, ModelError
 from hubadapt.front_matter import licence_in, licence_of
 from hubadapt.hub.errors import explained
-from hubadapt.manifest import hash_folder
+from hubadapt.manifest import HashOf, hash_file, hash_folder
 from hubadapt.types import ModelRef
 
 _TERMS = ["LICENSE*", "NOTICE*", "USE_POLICY*"]
@@ -95,11 +95,16 @@ def cached_folder(ref: ModelRef) -> Path | None:
         return None
 
 
-def source_folder(ref: ModelRef, run: Path) -> Path:
+def source_folder(ref: ModelRef, run: Path, hash_of: HashOf = hash_file) -> Path:
     """The folder of a model that a run started from.
 
     A run does not record where its recipe lay. A relative folder is looked for beside the run folder, in the folders
     above it and in the current one; only one with the recorded content is taken.
+
+    Args:
+        ref: The reference.
+        run: The run folder.
+        hash_of: Hashes a file.
 
     Raises:
         ManifestError: It is gone or has changed.
@@ -109,7 +114,7 @@ def source_folder(ref: ModelRef, run: Path) -> Path:
         return local_folder(ref, run)
     for start in dict.fromkeys((*run.resolve().parents, Path.cwd())):
         folder = start / Path(ref.id).expanduser()
-        if folder.is_dir() and hash_folder(folder) == ref.revision:
+        if folder.is_dir() and hash_folder(folder, hash_of) == ref.revision:
             return folder
     raise ManifestError(
         f"the source model {ref.id} is gone or has changed since the run.",

@@ -13,18 +13,22 @@ from hubadapt.card import dataset_card, model_card, source_card
 from hubadapt.card.cards import LICENCE_FILE, dataset_licence
 from hubadapt.card.model_index import eval_results
 from hubadapt.card.words import ENGLISH, card_languages, card_name
-from hubadapt.lineage import Names
-from hubadapt.manifest import list_files
+from hubadapt.hub.checksums import CHECKSUMS, checksums
+from hubadapt.hub.owner_words import with_room
+from hubadapt.hub.space import space_files
+from hubadapt.lineage import MAIN, Names
+from hubadapt.manifest import MANIFEST_NAME, hash_bytes, list_files
 from hubadapt.types import Artifact, FileEntry, Manifest
 
-RepositoryType = Literal["model", "dataset"]
+RepositoryType = Literal["model", "dataset", "space"]
 Source = tuple[Path, tuple[FileEntry, ...]]
 """A folder and its files."""
 
-MAIN = "main"
 _ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md")
 """Files that go with every copy of a model: Apache 2.0 §4 and the Llama licences §1.b ask for them."""
+# What a trainer keeps for itself: names of this machine's folders, among other things.
+_NEVER = ("README.md", "trainer_state.json")
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,25 @@ class RemoteFile:
     blob: str
     sha256: str | None
 
+    @property
+    def content(self) -> str:
+        """The hash that changes with its content."""
+        return self.sha256 or self.blob
+
 
 @dataclass(frozen=True)
 class Remote:
-    """What the Hub holds of one repository.
+    """What the Hub holds of one branch of a repository.
 
     Attributes:
-        head: Commit sha of `main`; empty where the repository does not exist.
+        head: Its commit sha; empty where it does not exist.
         files: Path → file.
+        private: Whether the repository is.
     """
 
     head: str = ""
     files: Mapping[str, RemoteFile] = field(default_factory=dict)
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,21 +72,34 @@ class Upload:
 
 @dataclass(frozen=True)
 class RepositoryPlan:
-    """One repository and the one commit it gets.
+    """One branch of a repository, and the one commit it gets.
 
     Attributes:
+        name: Name of the source or artifact; of the Space, `compare`.
         id: Hub id.
-        type: Model or dataset.
+        type: Model, dataset or Space.
         uploads: Every file it shall hold.
         message: Title of the commit.
         revision: Branch that gets it; made where it does not exist.
     """
 
+    name: str
     id: str
     type: RepositoryType
     uploads: tuple[Upload, ...]
     message: str
     revision: str = MAIN
+
+    @property
+    def address(self) -> str:
+        """Hub id, with `@branch` where that is not `main`."""
+        return self.id if self.revision == MAIN else f"{self.id}@{self.revision}"
+
+    @property
+    def page(self) -> str:
+        """Its address on the Hub, without the Hub."""
+        branch = "" if self.revision == MAIN else f"/tree/{self.revision}"
+        return f"/{'' if self.type == 'model' else self.type + 's/'}{self.id}{branch}"
 
     @property
     def size(self) -> int:
@@ -94,7 +118,8 @@ def plan_push(
 ) -> list[RepositoryPlan]:
     """Everything that a push publishes, in an order in which links never dangle.
 
-    Sources that exist only as folders come first, then datasets, then the models in the order they were made.
+    Sources that exist only as folders come first, then datasets, then the models in the order they were made, which is
+    forms of the base before siblings, then the Space that compares them.
 
     Args:
         manifest: The run.
@@ -106,9 +131,10 @@ def plan_push(
     """
     plans = [
         RepositoryPlan(
+            name,
             names[name],
             "model",
-            (_text("README.md", source_card(manifest, name, names)), *_files(folder, files)),
+            (_card("README.md", source_card(manifest, name, names)), *_files(folder, files)),
             f"Source model {name} of {manifest.name}",
         )
         for name, (folder, files) in sources.items()
@@ -125,7 +151,7 @@ def plan_push(
         if artifact.kind == "model"
         for carry in [_licence_files(artifact, terms or {})]
     ]
-    return plans
+    return [*plans, *_space_plans(manifest, names)]
 
 
 def folder_plan(id: str, folder: Path, beside: tuple[Upload, ...], *, revision: str) -> RepositoryPlan:
@@ -139,49 +165,40 @@ def folder_plan(id: str, folder: Path, beside: tuple[Upload, ...], *, revision: 
     """
     taken = {upload.path for upload in beside}
     files = tuple(file for file in _files(folder, list_files(folder)) if file.path not in taken)
-    return RepositoryPlan(id, "model", (*beside, *files), f"{revision} of {id.split('/')[-1]}", revision)
-
-
-def changed(plan: RepositoryPlan, remote: Remote, blob_of: Mapping[str, str]) -> tuple[Upload, ...]:
-    """The uploads that differ from what the Hub holds.
-
-    Args:
-        plan: What the repository shall hold.
-        remote: What it holds.
-        blob_of: Git's blob hash of each upload that is small enough to be a regular file, by path.
-    """
-    return tuple(upload for upload in plan.uploads if not _same(upload, remote.files.get(upload.path), blob_of))
-
-
-def _same(upload: Upload, there: RemoteFile | None, blob_of: Mapping[str, str]) -> bool:
-    if there is None:
-        return False
-    if there.sha256 is not None:
-        return there.sha256 == upload.sha256
-    return there.blob == blob_of.get(upload.path)
+    return RepositoryPlan(revision, id, "model", (*beside, *files), f"{revision} of {id.split('/')[-1]}", revision)
 
 
 def _artifact_plan(artifact: Artifact, run: Path, names: Names, made: tuple[Upload, ...]) -> RepositoryPlan:
     kind: RepositoryType = "dataset" if artifact.kind == "dataset" else "model"
-    uploads = (made[0], *_files(run / artifact.folder, artifact.files), *made[1:])
-    return RepositoryPlan(names[artifact.name], kind, uploads, f"{artifact.name} of {names.manifest.name}")
+    own = _files(run / artifact.folder, artifact.files)
+    sums = [_text(CHECKSUMS, checksums({upload.path: upload.sha256 for upload in own}))] if kind == "model" else []
+    uploads = (made[0], *own, *made[1:], *sums)
+    message = f"{artifact.name} of {names.manifest.name}"
+    return RepositoryPlan(artifact.name, names[artifact.name], kind, uploads, message, names.revision(artifact.name))
+
+
+def _space_plans(manifest: Manifest, names: Names) -> list[RepositoryPlan]:
+    texts = space_files(manifest, names)
+    uploads = tuple(_card(path, text) if path == "README.md" else _text(path, text) for path, text in texts.items())
+    return [RepositoryPlan("compare", names.space, "space", uploads, f"Comparison of {manifest.name}")] if texts else []
 
 
 def model_texts(manifest: Manifest, artifact: Artifact, names: Names, notes: str) -> tuple[Upload, ...]:
-    """The card of a model, the same in the target language, and its results on benchmarks of the Hub."""
+    """The card of a model, the same in the target language, the run's record, and results on benchmarks of the Hub."""
     cards = [
-        _text(card_name(language), model_card(manifest, artifact, names, notes=notes, language=language))
+        _card(card_name(language), model_card(manifest, artifact, names, notes=notes, language=language))
         for language in _languages(manifest)
     ]
     results = eval_results(manifest, artifact)
     dumped = yaml.safe_dump(results, sort_keys=False, allow_unicode=True)
-    return (*cards, *([_text(".eval_results/hubadapt.yaml", dumped)] if results else []))
+    record = _text(MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
+    return (*cards, record, *([_text(".eval_results/hubadapt.yaml", dumped)] if results else []))
 
 
 def _dataset_texts(manifest: Manifest, artifact: Artifact, names: Names) -> tuple[Upload, ...]:
     """The card of a dataset, the same in the target language, and the licences of its rows where they are several."""
     cards = [
-        _text(card_name(language), dataset_card(manifest, artifact, names, language=language))
+        _card(card_name(language), dataset_card(manifest, artifact, names, language=language))
         for language in _languages(manifest)
     ]
     licence = dataset_licence(manifest, artifact, names)
@@ -196,7 +213,7 @@ def _files(folder: Path, files: tuple[FileEntry, ...]) -> tuple[Upload, ...]:
     return tuple(
         Upload(entry.path, entry.size, entry.sha256, local=folder / entry.path)
         for entry in files
-        if (entry.path.endswith(_ALLOWED) or entry.path in LICENCE_FILES) and entry.path != "README.md"
+        if (entry.path.endswith(_ALLOWED) or entry.path in LICENCE_FILES) and entry.path not in _NEVER
     )
 
 
@@ -223,8 +240,10 @@ def report_files(manifest: Manifest, run: Path) -> tuple[Upload, ...]:
     )
 
 
-def _text(path: str, text: str) -> Upload:
-    import hashlib
+def _card(path: str, text: str) -> Upload:
+    return _text(path, with_room(text))
 
+
+def _text(path: str, text: str) -> Upload:
     data = text.encode()
-    return Upload(path, len(data), hashlib.sha256(data).hexdigest(), text=text)
+    return Upload(path, len(data), hash_bytes(data), text=text)

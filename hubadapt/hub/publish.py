@@ -1,267 +1,281 @@
-"""Carries a push plan out: one repository after the other, one atomic commit each."""
+"""Carries a push out: looks at everything first, then one repository after the other, one atomic commit each."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace as with_changes
+from functools import partial
 from typing import Any
 
-from hubadapt.card.metadata import card_problems, record_problems
-from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
-from hubadapt.hub.errors import explained
-from hubadapt.hub.fetch import cached_folder, source_folder
-from hubadapt.hub.plan import (
-    LICENCE_FILES,
-    MAIN,
-    Remote,
-    RemoteFile,
-    RepositoryPlan,
-    Source,
-    Upload,
-    changed,
-    plan_push,
-)
-from hubadapt.licences import open_questions
-from hubadapt.lineage import Names
-from hubadapt.manifest import damage, file_entry, list_files, read_manifest, write_atomic
-from hubadapt.secret_scan import find_secrets
-from hubadapt.types import Artifact, Manifest
+from hubadapt.errors import HubError, ManifestError, UserError, raise_all
+from hubadapt.hub.changes import Standing, changed, git_blob, removed, standing
+from hubadapt.hub.client import hub_api
+from hubadapt.hub.collection import find_or_make, find_slug, gather
+from hubadapt.hub.commit import make, read_text, require_write, send, snapshot
+from hubadapt.hub.draft import NOTES_NAME, Draft
+from hubadapt.hub.plan import Remote, RepositoryPlan, Upload
+from hubadapt.hub.receipt import Entry, SentFile, read_receipt
 
-_REGULAR_LIMIT = 20_000_000
-RECEIPT_NAME = "receipt.json"
-NOTES_NAME = "notes.md"
+Report = Callable[[str, str], None]
+"""Called with an address and what happens to it: `started`, `unchanged`, `published`, or why it was left out."""
+
+_AT_ONCE = 8
+_PAYMENT_REQUIRED = 402
 
 
 @dataclass(frozen=True)
 class Published:
-    """What one repository got.
+    """What one branch of a repository, or the collection, got.
 
     Attributes:
-        id: Hub id.
-        type: Model or dataset.
-        commit: Commit sha of `main` afterwards.
-        files: How many files changed; 0 means no commit was made.
+        id: Hub id; with `@branch` where that is not `main`.
+        type: Model, dataset, Space or collection.
+        commit: The commit that holds what the run publishes; empty for a collection.
+        files: How many files, or items of a collection, changed; 0 means that nothing was sent.
+        size: Bytes of the files that changed and that the Hub did not hold: where it stores by blocks, it may have
+            taken less.
         url: Its page.
+        left_out: Why it was not published; empty where it was.
     """
 
     id: str
     type: str
     commit: str
     files: int
+    size: int
     url: str
-
-
-def prepare(run: Path, namespace: str) -> list[RepositoryPlan]:
-    """The plan for a run folder, after checking that it may be published, and would be taken, as it is.
-
-    Args:
-        run: The run folder.
-        namespace: User or organisation to publish under.
-
-    Raises:
-        ManifestError: The manifest, a file it names or a local source is missing or damaged.
-        LicenceError: A licence is missing, or does not allow what is to be published.
-        CardError: A card says what a Hub would refuse, or something else than the files beside it.
-        HubError: The notes hold what looks like a secret.
-    """
-    manifest = read_manifest(run)
-    if not manifest.licences:
-        raise ManifestError(
-            f"the record of {run} holds no licence chain.", f"Bring it up to date: hubadapt run RECIPE.yaml --out {run}"
-        )
-    raise_all(open_questions(manifest.licences, manifest.license_decisions))
-    plans = draft(run, namespace)
-    models = {Names(manifest, namespace)[made.name]: made for made in manifest.artifacts() if made.kind == "model"}
-    raise_all([error for plan in plans for error in _card_errors(plan, manifest, models.get(plan.id))])
-    return plans
-
-
-def draft(run: Path, namespace: str) -> list[RepositoryPlan]:
-    """The plan for a run folder as `prepare` gives it, whether or not it may be published.
-
-    Args:
-        run: The run folder.
-        namespace: User or organisation to publish under.
-
-    Raises:
-        ManifestError: The manifest, a file it names or a local source is missing or damaged.
-        HubError: The notes hold what looks like a secret.
-    """
-    manifest = read_manifest(run)
-    for artifact in manifest.artifacts():
-        wrong = damage(run, artifact)
-        if wrong:
-            raise ManifestError(
-                f"the run {run} is damaged: {wrong}.", f"Run the recipe again: hubadapt run RECIPE.yaml --out {run}"
-            )
-    sources = _local_sources(manifest, run)
-    terms = sources | _terms(manifest)
-    return plan_push(manifest, run, Names(manifest, namespace), sources=sources, terms=terms, notes=_notes(run))
+    left_out: str = ""
 
 
 def publish(
-    run: Path,
-    plans: list[RepositoryPlan],
+    draft: Draft,
     *,
     token: str | None = None,
     endpoint: str | None = None,
     private: bool = False,
-    report: Callable[[RepositoryPlan, str], None] = lambda plan, event: None,
+    replace: Collection[str] = (),
+    report: Report = lambda address, event: None,
 ) -> list[Published]:
-    """Publish every repository of a plan; those that hold everything already get no commit.
+    """Publish a run; what the Hub holds already gets no commit, and an interrupted push is continued.
 
-    An interrupted push is continued by the same call: what has arrived is not sent again.
+    Every repository is looked at before the first is changed. The receipt in the run folder tells what was published
+    last: where files of ours were changed on the Hub since, nothing is written anywhere.
 
     Args:
-        run: The run folder; a receipt is written into it.
-        plans: What to publish, in order.
+        draft: What to publish.
         token: Hub token; by default the one huggingface_hub finds.
         endpoint: The Hub; by default the one of `HF_ENDPOINT`.
         private: Whether repositories that do not exist yet are made private.
-        report: Called with a plan and `started`, `unchanged` or `published`.
+        replace: Commits, seven or more hex digits of each, whose changes to our files are given up.
+        report: Told of every step.
 
     Raises:
-        ManifestError: The plan is empty.
-        HubError: No token, no write rights, a Hub that does not answer, or one changed meanwhile.
+        ManifestError: The run made nothing to publish, or its files or its receipt changed.
+        HubError: No token, no write rights, a Hub that does not answer, a repository that is not ours, or files of
+            ours that were changed on the Hub.
     """
-    api = _api(token, endpoint)
-    if not plans:
-        raise ManifestError(f"the run {run} made nothing to publish.", "Add a stage that makes a model or a dataset.")
-    _require_write(api, plans[0].id)
-    receipts: list[Published] = []
-    for plan in plans:
-        report(plan, "started")
-        receipts.append(_publish_one(api, plan, private=private))
-        report(plan, "published" if receipts[-1].files else "unchanged")
-        write_atomic(run / RECEIPT_NAME, json.dumps([vars(receipt) for receipt in receipts], indent=2) + "\n")
-    return receipts
+    push = _Push(hub_api(token, endpoint), draft, private=private, report=report)
+    push.look(replace)
+    return push.carry_out()
 
 
-def require_token(what: str, *, token: str | None = None, endpoint: str | None = None) -> None:
-    """Stop where publishing could not even begin.
+def publish_branch(
+    plan: RepositoryPlan, *, token: str | None = None, endpoint: str | None = None, private: bool = False
+) -> None:
+    """Publish one branch of a repository that the caller names and owns, such as a trainer's checkpoint.
 
     Args:
-        what: What is to be published, for the message.
+        plan: What it shall hold.
         token: As for `publish`.
         endpoint: As for `publish`.
+        private: As for `publish`.
 
     Raises:
-        HubError: There is no token, or the Hub does not take it or does not answer.
+        HubError: No token, no write rights, a Hub that does not answer, or one changed meanwhile.
     """
-    _require_write(_api(token, endpoint), what)
+    api = hub_api(token, endpoint)
+    require_write(api, plan.id)
+    remote = snapshot(api, plan)
+    remote = remote if remote.head else make(api, plan, private=private)
+    uploads = changed(plan, remote, None, words={}, blob_of=git_blob)
+    if uploads:
+        send(api, plan, remote, uploads, ())
 
 
-def _api(token: str | None, endpoint: str | None) -> Any:
-    from huggingface_hub import HfApi
+class _Push:
+    """One push: what is known of the Hub, and what was done.
 
-    from hubadapt import __version__
+    Args:
+        api: The Hub's client.
+        draft: What to publish.
+        private: Whether new repositories are made private.
+        report: Told of every step.
+    """
 
-    return HfApi(endpoint=endpoint, token=token, library_name="hubadapt", library_version=__version__)
+    def __init__(self, api: Any, draft: Draft, *, private: bool, report: Report) -> None:
+        self._api, self._draft, self._private, self._report = api, draft, private, report
+        self._receipt = read_receipt(draft.run)
+        self._remotes: dict[tuple[str, str], Remote] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
+        self._commits: dict[str, str] = {}
+        self._plans = draft.plans
+        self._slug = ""
+        self._collection: Any = None
 
+    def look(self, replace: Collection[str]) -> None:
+        """Read what the Hub holds, and stop where it is not what was published last."""
+        plans = self._draft.plans
+        if not plans:
+            raise ManifestError(
+                f"the run {self._draft.run} made nothing to publish.", "Add a stage that makes a model or a dataset."
+            )
+        require_write(self._api, plans[0].id)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            remotes = list(pool.map(partial(snapshot, self._api), plans))
+        self._remotes = {_key(plan): remote for plan, remote in zip(plans, remotes, strict=True)}
+        self._commits = {plan.name: self._commit_of(plan) for plan in plans}
+        self._slug = self._known_slug(plans[-1])
+        self._plan_again()
+        self._standings = {_key(plan): self._standing(plan) for plan in self._plans}
+        raise_all([error for plan in plans for error in self._errors(plan, replace)])
 
-def _require_write(api: Any, what: str) -> None:
-    from huggingface_hub import get_token
+    def carry_out(self) -> list[Published]:
+        """Make the commits, in order; every one is in the receipt before the next begins."""
+        done: list[Published] = []
+        for number in range(len(self._plans)):
+            if self._plans[number].type == "space":
+                done.append(self._gather(self._plans[:number]))
+            plan = self._plans[number]
+            done.append(self._publish(plan))
+            if self._commits[plan.name] != done[-1].commit:
+                # Cards name the commits of what their models were made from.
+                self._commits[plan.name] = done[-1].commit
+                self._plan_again()
+        if self._plans[-1].type == "space" and not done[-1].left_out:
+            done[-2] = with_changes(done[-2], files=done[-2].files + self._gather(self._plans).files)
+        return done
 
-    if api.token is None and get_token() is None:
-        raise HubError(
-            f"there is no token, and publishing {what} needs one.", "hf auth login, or: export HF_TOKEN=hf_…"
-        )
-    with explained(what, write=True, endpoint=api.endpoint):
-        api.whoami()
+    def _plan_again(self) -> None:
+        self._plans = self._draft.plans_after(self._commits, self._slug)
 
+    def _commit_of(self, plan: RepositoryPlan) -> str:
+        remote, last = self._remotes[_key(plan)], self._last(plan)
+        return (last.commit if last else "") or remote.head if remote.head else ""
 
-def _publish_one(api: Any, plan: RepositoryPlan, *, private: bool) -> Published:
-    from huggingface_hub import CommitOperationAdd
+    def _known_slug(self, last: RepositoryPlan) -> str:
+        """Slug of the collection, which the Space's card names where it was published."""
+        gathered = self._receipt.find(self._collection_entry(f"{self._draft.names.namespace}/"))
+        if gathered is None and last.type == "space" and self._remotes[_key(last)].head:
+            return find_slug(self._api, self._draft.collection)
+        return gathered.id if gathered else ""
 
-    with explained(plan.id, write=True, endpoint=api.endpoint):
-        api.create_repo(plan.id, repo_type=plan.type, private=private, exist_ok=True)
-        if plan.revision != MAIN:
-            api.create_branch(plan.id, repo_type=plan.type, branch=plan.revision, exist_ok=True)
-        remote = _snapshot(api, plan)
-        uploads = changed(
-            plan, remote, {upload.path: _git_blob(upload) for upload in plan.uploads if upload.size < _REGULAR_LIMIT}
-        )
-        url = f"{api.endpoint}/{'datasets/' if plan.type == 'dataset' else ''}{plan.id}"
-        if not uploads:
-            return Published(plan.id, plan.type, remote.head, 0, url)
-        operations = [
-            CommitOperationAdd(upload.path, str(upload.local) if upload.local else upload.text.encode())
-            for upload in uploads
+    def _standing(self, plan: RepositoryPlan) -> Standing:
+        remote = self._remotes[_key(plan)]
+        return standing(plan, remote, self._last(plan), read=read_text(self._api, plan, remote.head), blob_of=git_blob)
+
+    def _errors(self, plan: RepositoryPlan, replace: Collection[str]) -> list[UserError]:
+        found, head = self._standings[_key(plan)], self._remotes[_key(plan)].head
+        if found.foreign:
+            return [
+                HubError(
+                    f"{plan.address} exists on {self._api.endpoint} (commit {head[:12]}) and was not made by hubadapt.",
+                    "Give the run another `name:`, name another namespace, or rename that repository on the Hub.",
+                )
+            ]
+        if not found.edited or any(len(commit) >= 7 and head.startswith(commit) for commit in replace):
+            return []
+        more = f" and {len(found.edited) - 1} more" if len(found.edited) > 1 else ""
+        return [
+            HubError(
+                f"{found.edited[0]}{more} of {plan.address} on the Hub (commit {head[:12]}) is neither what was pushed "
+                "last nor what would be now.",
+                f"Put your words between the two marks at a card's end, or into {self._draft.run / NOTES_NAME}; what "
+                f"else was changed is given up with --replace {head[:12]}",
+            )
         ]
-        commit = api.create_commit(
-            plan.id,
-            operations,
-            repo_type=plan.type,
-            revision=plan.revision,
-            commit_message=plan.message,
-            parent_commit=remote.head,
-        )
-        return Published(plan.id, plan.type, commit.oid, len(uploads), url)
+
+    def _publish(self, plan: RepositoryPlan) -> Published:
+        self._report(plan.address, "started")
+        remote, last, url = self._remotes[_key(plan)], self._last(plan), f"{self._api.endpoint}{plan.page}"
+        reason = self._left_out(plan) if plan.type == "space" else ""
+        if not reason and not remote.head:
+            remote, reason = self._make(plan)
+        if reason:
+            self._report(plan.address, f"left out: {reason}")
+            return Published(plan.address, plan.type, "", 0, 0, url, reason)
+        words = self._standings[_key(plan)].words
+        uploads = changed(plan, remote, last, words=words, blob_of=git_blob)
+        gone = removed(plan, remote, last)
+        if not uploads and not gone:
+            commit = (last.commit if last else "") or remote.head
+            self._note(plan, commit, remote)
+            self._report(plan.address, "unchanged")
+            return Published(plan.address, plan.type, commit, 0, 0, url)
+        size = self._new_bytes(uploads)
+        commit = send(self._api, plan, remote, uploads, gone)
+        self._remotes[_key(plan)] = snapshot(self._api, plan, commit)
+        self._note(plan, commit, self._remotes[_key(plan)])
+        self._report(plan.address, "published")
+        return Published(plan.address, plan.type, commit, len(uploads) + len(gone), size, url)
+
+    def _left_out(self, plan: RepositoryPlan) -> str:
+        """Why a Space would not work: it reads models without a token."""
+        hidden = any(remote.private for (kind, _), remote in self._remotes.items() if kind == "model")
+        return "its models are private, and a Space is given no token" if self._private or hidden else ""
+
+    def _make(self, plan: RepositoryPlan) -> tuple[Remote, str]:
+        from huggingface_hub.errors import HfHubHTTPError
+
+        try:
+            remote = make(self._api, plan, private=self._private)
+        except HubError as error:
+            cause = error.__cause__
+            status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else 0
+            if plan.type == "space" and status == _PAYMENT_REQUIRED:
+                return Remote(), "the Hub makes Spaces for paying accounts alone; `hubadapt compare` shows the same"
+            raise
+        self._receipt = self._receipt.with_entry(self._entry(plan))
+        return remote, ""
+
+    def _note(self, plan: RepositoryPlan, commit: str, remote: Remote) -> None:
+        files = {
+            upload.path: SentFile(there=remote.files[upload.path].content, sha256=upload.sha256)
+            for upload in plan.uploads
+        }
+        words = dict(self._standings[_key(plan)].words)
+        entry = self._entry(plan).model_copy(update={"commit": commit, "files": files, "words": words})
+        self._receipt = self._receipt.with_entry(entry)
+
+    def _new_bytes(self, uploads: Collection[Upload]) -> int:
+        held = {file.sha256 for remote in self._remotes.values() for file in remote.files.values()}
+        return sum(upload.size for upload in uploads if upload.sha256 not in held)
+
+    def _gather(self, plans: list[RepositoryPlan]) -> Published:
+        """Make the collection, and put into it what is published so far."""
+        wanted = self._draft.collection
+        there = {(plan.type, plan.id) for plan in plans}
+        if self._collection is None:
+            self._collection = find_or_make(self._api, wanted, self._slug, private=self._private)
+        items = [item for item in wanted.items if (item.type, item.id) in there]
+        self._collection, added = gather(self._api, wanted, self._collection, items)
+        if self._slug != self._collection.slug:
+            self._slug = self._collection.slug
+            self._plan_again()
+        self._receipt = self._receipt.with_entry(self._collection_entry(self._slug))
+        self._report(self._slug, "published" if added else "unchanged")
+        return Published(self._slug, "collection", "", added, 0, f"{self._api.endpoint}/collections/{self._slug}")
+
+    def _last(self, plan: RepositoryPlan) -> Entry | None:
+        return self._receipt.find(self._entry(plan))
+
+    def _entry(self, plan: RepositoryPlan) -> Entry:
+        return Entry(endpoint=self._api.endpoint, type=plan.type, id=plan.id, revision=plan.revision, name=plan.name)
+
+    def _collection_entry(self, slug: str) -> Entry:
+        return Entry(endpoint=self._api.endpoint, type="collection", id=slug, name=self._draft.manifest.name)
 
 
-def _snapshot(api: Any, plan: RepositoryPlan) -> Remote:
-    info = api.repo_info(plan.id, repo_type=plan.type, revision=plan.revision, files_metadata=True)
-    return Remote(
-        info.sha,
-        {
-            file.rfilename: RemoteFile(file.blob_id, file.lfs.sha256 if file.lfs else None)
-            for file in info.siblings or ()
-        },
-    )
-
-
-def _git_blob(upload: Upload) -> str:
-    data = upload.local.read_bytes() if upload.local else upload.text.encode()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _local_sources(manifest: Manifest, run: Path) -> dict[str, Source]:
-    folders = {name: source_folder(ref, run) for name, ref in manifest.sources().items() if ref.local}
-    return {name: (folder, list_files(folder)) for name, folder in folders.items()}
-
-
-def _terms(manifest: Manifest) -> dict[str, Source]:
-    """Licence files of the sources on the Hub, as the run brought them into the Hub's cache; nothing is downloaded."""
-    folders = {name: cached_folder(ref) for name, ref in manifest.sources().items() if not ref.local}
-    return {
-        name: (folder, tuple(file_entry(folder, path) for path in LICENCE_FILES if (folder / path).is_file()))
-        for name, folder in folders.items()
-        if folder is not None
-    }
-
-
-def _card_errors(plan: RepositoryPlan, manifest: Manifest, artifact: Artifact | None) -> list[UserError]:
-    """What is wrong with the cards of one repository, which each error names."""
-    files = {upload.path: upload for upload in plan.uploads}
-    path = files["config.json"].local if "config.json" in files else None
-    config = json.loads(path.read_text(encoding="utf-8")) if path else {}
-    errors = card_problems(files["README.md"].text, plan.type, files=files.keys(), config=config)
-    named = [CardError(error.problem.replace("the card", f"the card of {plan.id}", 1), error.hint) for error in errors]
-    return [*named, *(record_problems(manifest, artifact, config) if artifact else [])]
-
-
-def _notes(run: Path) -> str:
-    path = run / NOTES_NAME
-    notes = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for line, what in find_secrets(notes):
-        raise HubError(
-            f"{path} line {line} looks like {what}; notes are printed in the card.", "Take it out, then push again."
-        )
-    return notes
-
-
-def write_cards(run: Path, plans: list[RepositoryPlan]) -> list[Path]:
-    """Write the cards of every repository of a plan to `cards/` in the run folder, with the pictures that they show."""
-    written = []
-    for plan in plans:
-        cards = {upload.path: upload.text for upload in plan.uploads if upload.path.startswith("README")}
-        for path, card in cards.items():
-            written.append(run / "cards" / path.replace("README", plan.id.split("/")[-1], 1))
-            write_atomic(written[-1], card)
-        for upload in plan.uploads:
-            if upload.local and f"]({upload.path})" in cards["README.md"]:
-                write_atomic(run / "cards" / upload.path, upload.local.read_bytes())
-    return written
+def _key(plan: RepositoryPlan) -> tuple[str, str]:
+    return plan.type, plan.address

@@ -11,8 +11,10 @@ from typing import Any
 from transformers import TrainerCallback
 
 from hubadapt.errors import HubError, UserError
+from hubadapt.hub.client import hub_api
+from hubadapt.hub.commit import require_write
 from hubadapt.hub.plan import RepositoryPlan, folder_plan
-from hubadapt.hub.publish import Published, publish, require_token
+from hubadapt.hub.publish import publish_branch
 from hubadapt.integrations.own_run import OwnRun
 from hubadapt.integrations.training_record import Training
 from hubadapt.portable import make_portable
@@ -51,13 +53,13 @@ class HubStageCallback(TrainerCallback):  # type: ignore[misc]
         self._repository = repository
         self._token, self._endpoint = token, endpoint
         self._private = private
-        self._uploads: dict[str, Future[list[Published]]] = {}
+        self._uploads: dict[str, Future[None]] = {}
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hubadapt-push")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop before anything is spent if nothing could be published."""
         if state.is_world_process_zero:
-            require_token(self._repository, token=self._token, endpoint=self._endpoint)
+            require_write(hub_api(self._token, self._endpoint), self._repository)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Put the checkpoint just written aside, and queue its upload."""
@@ -84,10 +86,9 @@ class HubStageCallback(TrainerCallback):  # type: ignore[misc]
                 error.hint,
             ) from error
 
-    def _publish(self, snapshot: Path, plan: RepositoryPlan) -> list[Published]:
-        done = publish(snapshot.parent, [plan], token=self._token, endpoint=self._endpoint, private=self._private)
+    def _publish(self, snapshot: Path, plan: RepositoryPlan) -> None:
+        publish_branch(plan, token=self._token, endpoint=self._endpoint, private=self._private)
         shutil.rmtree(snapshot)
-        return done
 
 
 def _linked(source: Path, target: Path) -> Path:

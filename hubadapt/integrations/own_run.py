@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubadapt.hub.draft import NOTES_NAME
 from hubadapt.hub.plan import Upload, model_texts, report_files
-from hubadapt.hub.publish import NOTES_NAME, RECEIPT_NAME
+from hubadapt.hub.receipt import read_receipt
 from hubadapt.integrations.training_record import ARTIFACT, Training, with_training
 from hubadapt.lineage import Names
 from hubadapt.manifest import read_manifest
@@ -21,32 +21,25 @@ class OwnRun:
     Attributes:
         folder: The run folder.
         manifest: What it holds.
-        ids: Hub id of each artifact that was pushed, by name.
+        addresses: Where each artifact that was pushed lies, by name: `owner/name`, or `owner/name@branch`.
     """
 
     folder: Path
     manifest: Manifest
-    ids: dict[str, str]
+    addresses: dict[str, str]
 
     @staticmethod
     def read(folder: Path) -> OwnRun:
         """Read a run folder.
 
         Raises:
-            ManifestError: It holds no manifest, or a damaged one.
+            ManifestError: It holds no manifest, or its manifest or its receipt is damaged.
         """
         manifest = read_manifest(folder)
-        receipt = folder / RECEIPT_NAME
-        pushed = json.loads(receipt.read_text(encoding="utf-8")) if receipt.is_file() else []
-        known = {entry["id"] for entry in pushed}
-        owners = {entry["id"].split("/")[0] for entry in pushed}
-        ids = {
-            made.name: Names(manifest, owner)[made.name]
-            for owner in owners
-            for made in manifest.artifacts()
-            if Names(manifest, owner)[made.name] in known
-        }
-        return OwnRun(folder, manifest, ids)
+        made = {artifact.name: artifact.kind for artifact in manifest.artifacts()}
+        entries = read_receipt(folder).entries
+        pushed = [entry for entry in entries if entry.commit and made.get(entry.name) == entry.type]
+        return OwnRun(folder, manifest, {entry.name: entry.address for entry in pushed})
 
     def beside(self, training: Training, folder: Path, repository: str) -> tuple[Upload, ...]:
         """What goes with a model that a trainer made of the run's: its cards, and the pictures that they show.
@@ -56,8 +49,8 @@ class OwnRun:
             folder: Where the trained model lies.
             repository: Hub id it is published under.
         """
-        manifest = with_training(self.manifest, training, folder, published=frozenset(self.ids))
-        names = Names(manifest, repository.split("/")[0], {**self.ids, ARTIFACT: repository})
+        manifest = with_training(self.manifest, training, folder, published=frozenset(self.addresses))
+        names = Names(manifest, repository.split("/")[0], given={**self.addresses, ARTIFACT: repository})
         artifact = next(made for made in manifest.artifacts() if made.name == ARTIFACT)
         notes = self.folder / NOTES_NAME
         words = notes.read_text(encoding="utf-8") if notes.is_file() else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 import yaml
 from huggingface_hub import HfApi
 
-from hubadapt.hub.publish import prepare, publish
+from hubadapt.hub.draft import prepare
+from hubadapt.hub.publish import publish
 from hubadapt.lineage import Names
 
 NAMES = ("embed", "pretrain", "propagate-instruct")
@@ -48,7 +50,7 @@ def published(finished, hub, tmp_path_factory) -> pico.Workshop:
     workshop = finished.copy(tmp_path_factory.mktemp("published") / "work")
     workshop.rename("whole")
     (workshop.out / "notes.md").write_text("These are *my* words: 12345.", "utf-8")
-    publish(workshop.out, prepare(workshop.out, "local"), token=hub.token, endpoint=hub.endpoint)
+    publish(prepare(workshop.out, "local"), token=hub.token, endpoint=hub.endpoint)
     return workshop
 
 
@@ -83,21 +85,27 @@ def test_a_dry_run_prints_every_repository_and_touches_nothing(push, finished_co
         ["model", "local/dry-source-instruct"],
         ["dataset", "local/dry-corpus"],
         *(["model", f"local/dry-{name}"] for name in NAMES),
+        ["collection", "local/dry"],
+        ["space", "local/dry-compare"],
+        ["in", "all"],
     ]
     assert pico.listing(finished_copy.out) == before
-    assert not any(api.repo_exists(name, repo_type=kind) for kind, name in repositories)
+    kinds = ("model", "dataset", "space")
+    assert not any(api.repo_exists(name, repo_type=kind) for kind, name in repositories if kind in kinds)
 
 
 def test_every_repository_gets_one_commit_and_a_second_push_makes_none(push, published, api):
-    before = receipt(published)
+    before = [entry for entry in receipt(published) if entry["type"] != "collection"]
+    assert len(before) == 7
     for entry in before:
         commits = api.list_repo_commits(entry["id"], repo_type=entry["type"])
         assert [commits[0].commit_id, len(commits)] == [entry["commit"], 2], entry  # the other one is its creation
     again = push(published)
-    assert [line.split() for line in again.out.splitlines()] == [
-        [entry["url"], "unchanged", entry["commit"][:12]] for entry in before
-    ]
-    assert [entry["commit"] for entry in receipt(published)] == [entry["commit"] for entry in before]
+    lines = [line.split() for line in again.out.splitlines()]
+    assert [line[1:] for line in lines if "/collections/" not in line[0]] == [
+        *(["unchanged", entry["commit"][:12]] for entry in before), ["on", "the", "Hub:", "0", "B"],
+    ]  # fmt: skip
+    assert [entry for entry in receipt(published) if entry["type"] != "collection"] == before
 
 
 def test_the_hub_holds_exactly_the_files_of_the_manifest_and_a_card(published, api):
@@ -110,6 +118,7 @@ def test_the_hub_holds_exactly_the_files_of_the_manifest_and_a_card(published, a
             for file in api.repo_info(f"local/whole-{artifact.name}", repo_type=artifact.kind).siblings
         }  # fmt: skip
         own = {file.path for file in artifact.files} | pictures[artifact.kind]
+        own |= {"hubadapt.json", "SHA256SUMS"} if artifact.kind == "model" else set()
         assert there == own | {"README.md", "README_ru.md", ".gitattributes"}
 
 
@@ -157,9 +166,10 @@ def test_a_card_can_be_written_without_a_hub_and_is_the_one_that_is_pushed(cli, 
     outcome = cli("card", published.out, "--to", "local")
     assert outcome.code == 0
     paths = outcome.out.split()
-    assert len(paths) == 6 + 4  # all but the two sources have one in Russian too
+    assert len(paths) == 7 + 4  # all but the two sources and the Space have one in Russian too
     text = Path(next(path for path in paths if path.endswith("whole-pretrain.md"))).read_text("utf-8")
-    assert text == Path(api.hf_hub_download("local/whole-pretrain", "README.md")).read_text("utf-8")
+    pushed = Path(api.hf_hub_download("local/whole-pretrain", "README.md")).read_text("utf-8")
+    assert text == re.sub(r", revision `[0-9a-f]{40}`", "", pushed)  # known only where they were pushed
     assert yaml.safe_load(text.split("---\n")[1])["base_model"] == ["local/whole-embed"]
 
 

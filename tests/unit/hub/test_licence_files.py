@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from huggingface_hub import HfApi
 
+from hubadapt.hub.draft import draft
 from hubadapt.hub.fetch import cached_folder, local_folder, resolve
-from hubadapt.hub.publish import draft
 from hubadapt.types import ModelRef
 
 
 def files_of(workshop) -> dict[str, set[str]]:
-    return {plan.id.split("/")[1]: {upload.path for upload in plan.uploads} for plan in draft(workshop.out, "me")}
+    plans = draft(workshop.out, "me").plans
+    return {plan.id.split("/")[1]: {upload.path for upload in plan.uploads} for plan in plans}
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_every_picture_of_a_card_is_a_file_beside_it_and_says_what_it_shows(fini
     facts = facts_of(finished_copy)["characters_per_token"]
     draft = prepare(finished_copy.out, "me")
     english = [path for path in write_cards(draft) if not path.stem.endswith("_ru")]
-    for plan, path in zip(draft.plans(), english, strict=True):
+    for plan, path in zip(draft.plans, english, strict=True):
         pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", path.read_text("utf-8"))
         assert [link for _, link in pictures] == ([PICTURE] if "/pico-ru-source" not in plan.id else []) or (
             plan.type == "dataset" and not pictures
