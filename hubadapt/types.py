@@ -35,7 +35,8 @@ class ModelRef(Noun):
         id: Hub id (`owner/name`), or the folder as the user wrote it.
         revision: Full commit sha, or `sha256:` and the hash of the folder's content.
         local: Whether `id` is a folder.
-        license: Licence that its card names, or its `license_name` where that is `other`; empty where none is named.
+        license: Licence that its card names, or its `license_name` where that is `other`; where it names none, the one
+            whose text lies beside it; empty where neither is known.
     """
 
     id: str

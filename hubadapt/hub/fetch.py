@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from hubadapt.errors import ManifestError, ModelError
 from hubadapt.front_matter import licence_in, licence_of
+from hubadapt.hub.client import hub_api
 from hubadapt.hub.errors import explained
+from hubadapt.licence_texts import LARGEST, LICENCE_PATTERNS, licence_of_folder
 from hubadapt.manifest import HashOf, hash_file, hash_folder
 from hubadapt.types import ModelRef
 
-_TERMS = ["LICENSE*", "NOTICE*", "USE_POLICY*"]
+_TERMS = [*LICENCE_PATTERNS, "NOTICE*", "USE_POLICY*"]
 _SMALL = ["*.json", "*.jinja", "*.model", *_TERMS]
 
 
@@ -32,7 +35,7 @@ class Resolved:
 
 
 def resolve(text: str, start: Path) -> Resolved:
-    """Pin a model that a user named, and read the licence that its card names.
+    """Pin a model that a user named, and read the licence that its card names, or else whose text lies beside it.
 
     Args:
         text: A folder (relative to `start` or absolute) or a Hub id, `owner/name` or `owner/name@revision`.
@@ -47,21 +50,35 @@ def resolve(text: str, start: Path) -> Resolved:
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         card = folder / "README.md"
         licence = licence_of(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else ""
-        return Resolved(ModelRef(id=text, revision=hash_folder(folder), local=True, license=licence), size)
+        ref = ModelRef(id=text, revision=hash_folder(folder), local=True, license=licence or licence_of_folder(folder))
+        return Resolved(ref, size)
     if text.startswith((".", "/", "~")) or text.count("/") != 1:
         raise ModelError(
             f"the model folder {text} does not exist.",
             "Check `base` and `siblings` in the recipe; paths start at its folder.",
         )
-    from huggingface_hub import HfApi
-
     name, _, revision = text.partition("@")
     with explained(text):
-        info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
+        info = hub_api().model_info(name, revision=revision or None, files_metadata=True)
     size = sum(file.size or 0 for file in info.siblings or () if file.rfilename.endswith(".safetensors"))
     named: Any = info.card_data or {}
     licence = licence_in({key: named.get(key) for key in ("license", "license_name")})
-    return Resolved(ModelRef(id=name, revision=info.sha or "", license=licence), size, bool(info.private))
+    ref = ModelRef(id=name, revision=info.sha or "", license=licence or _licence_text(info))
+    return Resolved(ref, size, bool(info.private))
+
+
+def _licence_text(info: Any) -> str:
+    """The licence whose text a repository holds, read into the Hub's cache; empty where it holds none that is known."""
+    sizes = [
+        file.size or 0
+        for file in info.siblings or ()
+        if any(fnmatch(file.rfilename, pattern) for pattern in LICENCE_PATTERNS)
+    ]
+    if not sizes or max(sizes) > LARGEST:
+        return ""
+    with explained(f"{info.id}@{info.sha}"):
+        folder = hub_api().snapshot_download(info.id, revision=info.sha, allow_patterns=list(LICENCE_PATTERNS))
+    return licence_of_folder(Path(folder))
 
 
 def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:
@@ -77,11 +94,9 @@ def local_folder(ref: ModelRef, start: Path, *, weights: bool = True) -> Path:
     """
     if ref.local:
         return start / Path(ref.id).expanduser()
-    from huggingface_hub import snapshot_download
-
     patterns = [*_SMALL, *(["*.safetensors"] if weights else [])]
     with explained(f"{ref.id}@{ref.revision}"):
-        return Path(snapshot_download(ref.id, revision=ref.revision, allow_patterns=patterns))
+        return Path(hub_api().snapshot_download(ref.id, revision=ref.revision, allow_patterns=patterns))
 
 
 def cached_folder(ref: ModelRef) -> Path | None:

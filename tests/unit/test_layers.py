@@ -32,6 +32,7 @@ LAYERS = (
         "hub_lists",
         "front_matter",
         "licence_terms",
+        "licence_texts",
         "licences",
     ),
     ("tokenizer", "embeddings", "propagation", "card", "hub"),
