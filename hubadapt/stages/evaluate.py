@@ -81,7 +81,8 @@ def _models(context: StageContext) -> Iterator[tuple[str, Path]]:
 def _held_out(context: StageContext, config: Config) -> dict[str, list[str]]:
     """The texts to measure on, by language; none of the target language is an error."""
     dataset = context.latest_folder("dataset")
-    texts = {language: _texts(dataset, language, config) for language in (context.manifest.language, "en")}
+    languages = (context.manifest.language, "en")
+    texts = {language: held_out_passages(dataset, language, config) for language in languages}
     texts = {language: chosen for language, chosen in texts.items() if chosen}
     if context.manifest.language not in texts:
         raise CorpusError(
@@ -91,9 +92,15 @@ def _held_out(context: StageContext, config: Config) -> dict[str, list[str]]:
     return texts
 
 
-def _texts(dataset: Path, language: str, config: Config) -> list[str]:
+def held_out_passages(dataset: Path, language: str, config: Config) -> list[str]:
+    """The texts of a language that models are measured on, from the held-out split of a dataset folder."""
     passages = [first_passage(text, config.max_characters) for text in read_split(dataset, "test", language)]
     return pick_evenly([passage for passage in passages if len(passage) >= config.max_characters // 4], config.texts)
+
+
+def beginning(text: str) -> str:
+    """The part of a text that models are given to continue."""
+    return first_passage(text, _PROMPT_CHARACTERS)
 
 
 def _measure(
@@ -107,7 +114,7 @@ def _measure(
 
     held_out = characters_per_token(tokenizer.backend_tokenizer, texts)
     bits = bits_per_byte(model, tokenizer, texts, advance)
-    beginnings = [first_passage(text, _PROMPT_CHARACTERS) for text in texts]
+    beginnings = [beginning(text) for text in texts]
     prompts, length = pick_evenly(beginnings, config.prompts), config.new_tokens
     generated = generated_characters_per_token(model, tokenizer, beginnings, new_tokens=length, advance=advance)
     speed = generation_speed(model, tokenizer, prompts, new_tokens=length, advance=advance)

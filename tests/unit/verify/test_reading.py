@@ -9,7 +9,7 @@ import pytest
 from hubadapt.errors import HubError
 from hubadapt.lineage import Names
 from hubadapt.types import Manifest
-from hubadapt.verify import verify_published
+from hubadapt.verify.reading import verify_published
 
 
 @pytest.fixture

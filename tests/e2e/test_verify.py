@@ -1,0 +1,195 @@
+"""Published models verified over the embedded Hub: what was published holds, and whatever was changed there shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pico
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
+from safetensors.torch import load_file, save
+
+from hubadapt.hub.draft import prepare
+from hubadapt.hub.publish import publish
+
+MODEL = "local/checked-pretrain"
+Change = Callable[[Path], bytes | None]
+
+
+@pytest.fixture(scope="module")
+def published(finished, hub, tmp_path_factory) -> pico.Workshop:
+    """The finished run under the name `checked`, pushed once."""
+    workshop = finished.copy(tmp_path_factory.mktemp("published") / "work")
+    workshop.rename("checked")
+    (workshop.out / "notes.md").write_text("My own test:\n\n| 3 | 0.9 ± 0.1 |\n", "utf-8")
+    publish(prepare(workshop.out, "local"), token=hub.token, endpoint=hub.endpoint)
+    return workshop
+
+
+@pytest.fixture
+def verify(cli, at_hub, hub):
+    """Verify with the real command line: exit code and the findings of each model."""
+
+    def call(what: object, *options: object) -> tuple[int, list[dict]]:
+        with at_hub(hub.endpoint, hub.token):
+            outcome = cli("verify", what, "--json", *options)
+        assert outcome.code == 0 or outcome.out, outcome.err
+        return outcome.code, [model["findings"] for model in json.loads(outcome.out)]
+
+    return call
+
+
+@pytest.fixture
+def ungated(monkeypatch):
+    """Gates take most of the time and see nothing of most changes."""
+    monkeypatch.setattr("hubadapt.verify.model.gate_findings", lambda folder, record, base: [])
+
+
+@pytest.fixture
+def changed(published, hub, tmp_path):
+    """A copy of the published model under another name, with some files changed; a change of None takes a file out."""
+    api = HfApi(endpoint=hub.endpoint, token=hub.token)
+
+    def make(name: str, changes: dict[str, Change]) -> str:
+        folder = Path(api.snapshot_download(MODEL, local_dir=tmp_path / name))
+        api.create_repo(f"local/{name}")
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        files = {path: file for path, file in files.items() if not path.startswith(".cache")}
+        content = {path: file.read_bytes() for path, file in files.items() if path != ".gitattributes"}
+        content |= {path: change(files.get(path, folder)) for path, change in changes.items()}
+        adds = [CommitOperationAdd(path, data) for path, data in content.items() if data is not None]
+        api.create_commit(f"local/{name}", adds, commit_message="changed")
+        return f"local/{name}"
+
+    return make
+
+
+def edited(pattern: str, to: str) -> Change:
+    """The first match of a pattern in a file is replaced."""
+
+    def change(path: Path) -> bytes:
+        text, count = re.subn(pattern, to, path.read_text("utf-8"), count=1)
+        assert count == 1
+        return text.encode()
+
+    return change
+
+
+def wrong(findings: list[dict]) -> list[str]:
+    return [finding["what"] for finding in findings if finding["verdict"] == "differs"]
+
+
+def by_verdict(findings: list[dict], verdict: str) -> dict[str, dict]:
+    return {finding["what"]: finding for finding in findings if finding["verdict"] == verdict}
+
+
+def test_a_published_model_holds_in_every_number_and_what_is_not_measured_has_a_reason(published, verify):
+    code, (findings,) = verify(MODEL)
+    assert (code, wrong(findings)) == (0, [])
+    held = by_verdict(findings, "same")
+    for metric in published.manifest.metrics():
+        if metric.model in ("base", "pretrain") and not metric.unit.endswith("/s"):
+            before = "before: " if metric.model == "base" else ""
+            finding = held[f"{before}{metric.name} {metric.language}"]
+            assert finding["claimed"] == pytest.approx(metric.value)
+            assert finding["measured"] == pytest.approx(metric.value)
+            assert finding["tolerance"] > 0 and finding["reason"]
+    gates = next(record for record in published.manifest.stages if record.kind == "tokenizer").facts["gates"]
+    tried = {what.removeprefix("faults, gate ") for what in held if what.startswith("faults, gate ")}
+    assert tried == {gate["name"] for gate in gates} - {"repeatable"}
+    others = {"ids of a recorded text", "logits after it", "output of the usage snippet", "sha256", "tables"}
+    assert others | {"numbers in README.md", "numbers in README_ru.md"} <= set(held)
+    open_ones = by_verdict(findings, "not measured")
+    assert set(open_ones) == {"6 speeds", "before: 6 speeds", "faults, gate repeatable"}
+    assert all(finding["reason"] for finding in open_ones.values())
+
+
+def test_a_run_folder_stands_for_all_its_models(published, verify):
+    code, models = verify(published.out, "--to", "local", "--no-before")
+    assert (code, [wrong(findings) for findings in models]) == (0, [[], [], []])
+    assert all("hubadapt.json" in by_verdict(findings, "same") for findings in models)
+
+
+def test_the_table_has_a_row_for_each_claim_and_counts_them_and_sizes_come_first(published, cli, at_hub, hub):
+    with at_hub(hub.endpoint, hub.token):
+        outcome = cli("verify", MODEL, "--no-before")
+    heading, *rows, summary = outcome.out.splitlines()
+    assert outcome.code == 0
+    assert heading.startswith(f"{MODEL}@") and rows[0].split() == ["claim", "claimed", "measured", "within", "verdict"]
+    counts = [int(count) for count in re.findall(r"\d+", summary)]
+    assert sum(counts) == len(rows) - 1 and counts[1] == 0
+    assert re.match(rf"{MODEL}@\w+: .* kB, of which .* are to be downloaded; .* GB are free\n", outcome.err)
+
+
+LIES = {
+    "metadata": ({"README.md": edited(r"(?<=value: 3\.)\d", "0")}, ["of card and record", "bits_per_byte ru"]),
+    "table": ({"README.md": edited(r"(?<=\| ru \| 5 \| )\d", "9")}, ["README.md"]),
+    "table in Russian": ({"README_ru.md": edited(r"(?<=\| ru \| 5 \| )\d", "9")}, ["README_ru.md"]),
+    "list of checksums": ({"SHA256SUMS": edited(r"^.", "x")}, ["SHA256SUMS: chat_template.jinja"]),
+    "configuration": ({"config.json": edited(r'"rms_norm_eps": \S+', '"rms_norm_eps": 0.5,')}, ["logits after it"]),
+    "adapter": ({"adapter_config.json": lambda path: b'{"base_model_name_or_path": "local/evil"}'}, ["files"]),
+    "pickle beside": ({"pytorch_model.bin": lambda path: b"x"}, ["files"]),
+}
+
+
+@pytest.mark.usefixtures("ungated")
+@pytest.mark.parametrize("lie", LIES)
+def test_whatever_was_changed_on_the_hub_shows_and_fails(changed, verify, lie):
+    changes, expected = LIES[lie]
+    code, (findings,) = verify(changed(f"lie-{lie.replace(' ', '-')}", changes), "--no-before")
+    assert code == 1
+    for what in expected:
+        assert any(what in found for found in wrong(findings)), wrong(findings)
+
+
+@pytest.mark.usefixtures("ungated")
+def test_a_record_and_a_card_that_lie_together_are_caught_by_measuring(published, changed, verify):
+    value = next(metric.value for metric in published.manifest.metrics()
+                 if (metric.model, metric.name, metric.language) == ("pretrain", "bits_per_byte", "ru"))  # fmt: skip
+    lie = edited(re.escape(repr(value)), repr(value / 2))
+    code, (findings,) = verify(changed("both-lie", {"README.md": lie, "hubadapt.json": lie}), "--no-before")
+    assert code == 1
+    assert "bits_per_byte ru" in wrong(findings)
+
+
+@pytest.mark.usefixtures("ungated")
+def test_other_weights_with_their_own_hash_in_the_record_are_caught_by_measuring(published, changed, verify):
+    made = next(artifact for artifact in published.manifest.artifacts() if artifact.name == "pretrain")
+    tensors = load_file(published.out / made.folder / "model.safetensors")
+    name = "model.layers.0.mlp.up_proj.weight"
+    shaken = save(tensors | {name: tensors[name] * 1.5}, {"format": "pt"})
+    old = next(entry.sha256 for entry in made.files if entry.path == "model.safetensors")
+    lie = edited(old, hashlib.sha256(shaken).hexdigest())
+    changes = {"model.safetensors": lambda path: shaken, "hubadapt.json": lie, "SHA256SUMS": lie}
+    code, (findings,) = verify(changed("shaken", changes), "--no-before")
+    assert code == 1
+    assert {"logits after it", "bits_per_byte ru"} <= set(wrong(findings)) and "sha256" not in wrong(findings)
+
+
+@pytest.mark.usefixtures("ungated")
+def test_the_owners_own_words_and_a_copy_under_another_name_hold(changed, verify):
+    own = edited(r"\Z", "\nOn my own texts it is 99.9 % good.\n")
+    code, (findings,) = verify(changed("reworded", {"README.md": own}), "--no-before")
+    assert (code, wrong(findings)) == (0, [])
+
+
+@pytest.mark.usefixtures("ungated")
+def test_texts_that_are_gone_or_others_leave_their_numbers_open_and_the_rest_holds(published, changed, verify):
+    corpus = next(made for made in published.manifest.artifacts() if made.name == "corpus")
+    (sha256,) = (entry.sha256 for entry in corpus.files if "test" in entry.path)
+    elsewhere = {
+        "hubadapt.json": edited('"name": "corpus",\\n *"kind": "dataset"', '"name": "gone", "kind": "dataset"')
+    }
+    elsewhere["README.md"] = edited(r"\A---[\s\S]*?\n---\n", "---\nlicense: mit\n---\n")
+    for name, changes, reason in [
+        ("textless", elsewhere, "local/checked-gone does not exist on "),
+        ("other-texts", {"hubadapt.json": edited(sha256, "0" * 64)}, "is no longer what was measured on"),
+    ]:
+        code, (findings,) = verify(changed(name, changes), "--no-before")
+        assert (code, wrong(findings)) == (0, [])
+        assert reason in by_verdict(findings, "not measured")["bits_per_byte ru"]["reason"]
+        assert "logits after it" in by_verdict(findings, "same")
