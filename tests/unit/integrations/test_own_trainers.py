@@ -92,20 +92,32 @@ def test_each_checkpoint_becomes_a_revision_that_loads(finished, parts, hub, at_
     assert not list((tmp_path / "out" / ".hub").glob("step-*"))
 
 
-def test_a_checkpoint_that_could_not_be_published_is_an_error_at_the_end(finished, parts, hub, at_hub, tmp_path):
-    with at_hub(hub.endpoint, hub.read_token):
+def test_a_checkpoint_that_could_not_be_published_is_an_error_at_the_end(
+    finished, parts, hub, at_hub, tmp_path, monkeypatch
+):
+    def refused(plan, **options):
+        raise HubError(f"no room for {plan.address}.", "Make room.")
+
+    monkeypatch.setattr("hubadapt.integrations.hub_callback.publish_branch", refused)
+    with at_hub(hub.endpoint, hub.token):
         trainer = sft(SFTTrainer, tmp_path / "out", parts)
-        trainer.add_callback(HubStageCallback(finished.out, "local/read-only"))
-        with pytest.raises(HubError, match="2 of 2 checkpoints were not published, the first step-1"):
+        trainer.add_callback(HubStageCallback(finished.out, "local/full"))
+        with pytest.raises(HubError) as caught:
             trainer.train()
+    assert caught.value.problem == (
+        "2 of 2 checkpoints were not published, the first step-1: no room for local/full@step-1."
+    )
     assert trainer.state.global_step == 2
 
 
-def test_without_a_token_nothing_is_trained(finished, parts, hub, at_hub, tmp_path):
-    with at_hub(hub.endpoint):
+@pytest.mark.parametrize(
+    ("token", "problem"), [(None, "there is no token"), ("read_token", "the token may not write local/none")]
+)
+def test_without_a_token_that_may_write_nothing_is_trained(finished, parts, hub, at_hub, tmp_path, token, problem):
+    with at_hub(hub.endpoint, getattr(hub, token) if token else None):
         trainer = sft(SFTTrainer, tmp_path / "out", parts)
         trainer.add_callback(HubStageCallback(finished.out, "local/none"))
-        with pytest.raises(HubError, match="there is no token"):
+        with pytest.raises(HubError, match=problem):
             trainer.train()
     assert trainer.state.global_step == 0
 
