@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -32,13 +33,20 @@ class InOrder(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; Ctrl-C is told in two lines like everything else, without click's own empty one."""
+        """Run the command; Ctrl-C and a full disk are told in two lines, without a traceback or an empty one."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise UserError(
                 "Stopped by Ctrl-C; nothing is half-written.", "Run the same command again to go on."
             ) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            where = f" for {error.filename}" if error.filename else ""
+            raise UserError(
+                f"there is no room left on the disk{where}.", "Make room, then run the same command again to go on."
+            ) from error
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
