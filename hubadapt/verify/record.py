@@ -16,6 +16,8 @@ from hubadapt.verify.published import LOADED, Published, download
 
 Form = TypeVar("Form", bound=BaseModel)
 
+# A trainer's own folder may hold these when it is recorded; the first cannot hold its own hash.
+_NOT_LOADED = (MANIFEST_NAME, "trainer_state.json")
 _LARGEST = 100_000_000
 _OTHER = "It is damaged, or of another release of hubadapt: pip install -U hubadapt"
 
@@ -110,7 +112,10 @@ def files_to_load(published: Published, artifact: Artifact) -> list[str]:
     Raises:
         HubError: One of them is not there.
     """
-    names = [entry.path for entry in artifact.files if entry.path.endswith(LOADED) and "/" not in entry.path]
+    names = [
+        entry.path for entry in artifact.files
+        if entry.path.endswith(LOADED) and "/" not in entry.path and entry.path not in _NOT_LOADED
+    ]  # fmt: skip
     for name in names:
         if name not in published.files:
             raise HubError(

@@ -12,7 +12,9 @@ import pico
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 from safetensors.torch import load_file, save
+from transformers import AutoTokenizer, Trainer, TrainingArguments
 
+from hubadapt import HubCardMixin, HubStageCallback
 from hubadapt.hub.draft import prepare
 from hubadapt.hub.publish import publish
 
@@ -193,3 +195,35 @@ def test_texts_that_are_gone_or_others_leave_their_numbers_open_and_the_rest_hol
         assert (code, wrong(findings)) == (0, [])
         assert reason in by_verdict(findings, "not measured")["bits_per_byte ru"]["reason"]
         assert "logits after it" in by_verdict(findings, "same")
+
+
+@pytest.mark.usefixtures("ungated")
+def test_what_a_trainer_of_ones_own_publishes_holds_too(published, verify, at_hub, hub, tmp_path):
+    folder = published.out / "3-pretrain" / "model"
+    parts = {"model": pico.load(folder), "processing_class": AutoTokenizer.from_pretrained(folder)}
+    parts["processing_class"].pad_token = parts["processing_class"].eos_token
+    rows = [{"input_ids": row, "labels": row} for row in [[1, 2, 3, 4]] * 2]
+    settings = {"max_steps": 1, "save_steps": 1, "report_to": "none", "disable_tqdm": True, "use_cpu": True}
+    arguments = TrainingArguments(str(tmp_path / "out"), **settings, hub_model_id="local/own-card")
+    with at_hub(hub.endpoint, hub.token):
+        callbacks = [HubStageCallback(published.out, "local/own-steps")]
+        own = type("Own", (HubCardMixin, Trainer), {"hubadapt_run": published.out})
+        trainer = own(args=arguments, train_dataset=rows, callbacks=callbacks, **parts)
+        trainer.train()
+        trainer.push_to_hub()
+    for name in ("local/own-steps@step-1", "local/own-card"):
+        code, (findings,) = verify(name, "--no-before")
+        assert (code, wrong(findings)) == (0, [])
+        assert "sha256" in by_verdict(findings, "same")
+
+
+@pytest.mark.usefixtures("ungated")
+def test_models_that_are_revisions_of_one_repository_are_each_found_by_their_branch(finished_copy, verify, hub):
+    finished_copy.rename("layered")
+    publish(prepare(finished_copy.out, "local", "revisions"), token=hub.token, endpoint=hub.endpoint)
+    code, models = verify(finished_copy.out, "--to", "local", "--layout", "revisions", "--no-before")
+    assert (code, [wrong(findings) for findings in models]) == (0, [[], [], []])
+    for name, measured in [("local/layered@embed", False), ("local/layered", True)]:
+        code, (findings,) = verify(name, "--no-before")
+        assert (code, wrong(findings)) == (0, [])
+        assert ("bits_per_byte ru" in by_verdict(findings, "same")) is measured
