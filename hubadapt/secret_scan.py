@@ -29,12 +29,17 @@ def find_secrets(text: str) -> list[tuple[int, str]]:
     return _found(text, _SHAPES | _NAMED)
 
 
+def find_keys(text: str) -> list[tuple[int, str]]:
+    """As `find_secrets`, for texts of any origin: what has the shape of a key, whatever stands around it."""
+    return _found(text, _SHAPES)
+
+
 def secrets_of_record(manifest: Manifest) -> list[tuple[str, str]]:
     """Places in a run's record, as `stages.embed.facts.log`, with what each seems to hold; its recipe is left out."""
     found = {}
     for place, value in _texts(manifest.model_dump(mode="json", exclude={"recipe"}), ()):
         settings = _found(f"{place[-1]}: {value}", _NAMED) if "params" in place else []
-        for _, what in _found(value, _SHAPES) or settings:
+        for _, what in find_keys(value) or settings:
             found[".".join(map(str, place))] = what
     return list(found.items())
 

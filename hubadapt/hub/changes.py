@@ -17,6 +17,8 @@ BlobOf = Callable[[Upload], str]
 """Gives git's blob hash of an upload."""
 
 _MADE_BY_THE_HUB = (".gitattributes",)
+# Names under which libraries look for weights, whatever else a repository holds.
+_LOADED = (".safetensors", ".safetensors.index.json", "adapter_config.json")
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Standing:
     Attributes:
         words: The owner's words on the Hub, by card.
         edited: Files whose content is neither what was published last nor what would be now.
+        strangers: Files of others that libraries would load beside a model, or in its place.
         foreign: Whether it was not made by hubadapt at all.
     """
 
     words: Mapping[str, str]
     edited: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     foreign: bool = False
 
 
@@ -66,7 +70,9 @@ def standing(
         elif there is not None and upload is not None and _equal(upload, there, blob_of):
             continue
         edited.append(path)
-    return Standing({path: text for path, text in words.items() if text}, tuple(edited))
+    known = uploads.keys() | (last.files.keys() if last else set())
+    strangers = tuple(path for path in remote.files if path not in known and _is_loaded(path, plan))
+    return Standing({path: text for path, text in words.items() if text}, tuple(edited), strangers)
 
 
 def changed(
@@ -114,6 +120,10 @@ def _worded(upload: Upload, words: str) -> Upload:
         return upload
     text = with_words(upload.text, words)
     return replace(upload, text=text, size=len(text.encode()), sha256=hash_bytes(text.encode()))
+
+
+def _is_loaded(path: str, plan: RepositoryPlan) -> bool:
+    return plan.type == "model" and "/" not in path and path.endswith(_LOADED)
 
 
 def _is_card(path: str) -> bool:

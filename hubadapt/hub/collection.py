@@ -78,6 +78,12 @@ def find_or_make(api: Any, plan: CollectionPlan, slug: str, *, private: bool) ->
 
     Title and description are written once; the owner may change them.
 
+    Args:
+        api: The Hub's client.
+        plan: What it shall hold.
+        slug: Its slug, where it is known.
+        private: Whether a new one is made private.
+
     Raises:
         HubError: The Hub refuses, or does not answer.
     """
@@ -90,6 +96,8 @@ def find_or_make(api: Any, plan: CollectionPlan, slug: str, *, private: bool) ->
             except HfHubHTTPError as error:
                 if error.response.status_code != 404:
                     raise
+        if known := find_slug(api, plan):
+            return api.get_collection(known)
         return api.create_collection(
             plan.title, namespace=plan.namespace, description=plan.description, private=private, exists_ok=True
         )

@@ -9,16 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from hubadapt.card.metadata import card_problems, record_problems
-from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
+from hubadapt.errors import CardError, ManifestError, UserError, raise_all
 from hubadapt.hashes import remembered
 from hubadapt.hub.collection import CollectionPlan, plan_collection
 from hubadapt.hub.fetch import cached_folder, source_folder
 from hubadapt.hub.ids import id_problems
 from hubadapt.hub.plan import LICENCE_FILES, RepositoryPlan, Source, plan_push
+from hubadapt.hub.secrets import secrets_in_files, secrets_in_notes, secrets_in_record
 from hubadapt.licences import open_questions
 from hubadapt.lineage import Layout, Names
 from hubadapt.manifest import HashOf, damage, file_entry, list_files, read_manifest, write_atomic
-from hubadapt.secret_scan import find_secrets, secrets_of_record
 from hubadapt.types import Manifest
 
 NOTES_NAME = "notes.md"
@@ -86,6 +86,7 @@ def prepare(run: Path, namespace: str, layout: Layout = "repositories") -> Draft
         )
     raise_all(open_questions(found.manifest.licences, found.manifest.license_decisions))
     raise_all(id_problems([plan.id for plan in found.plans], namespace))
+    raise_all(secrets_in_files(found.plans))
     raise_all([error for plan in found.plans for error in _card_errors(plan, found.manifest)])
     return found
 
@@ -112,9 +113,11 @@ def draft(run: Path, namespace: str, layout: Layout = "repositories") -> Draft:
                     f"Run the recipe again: hubadapt run RECIPE.yaml --out {run}",
                 )
         sources = _local_sources(manifest, run, hash_of)
-    raise_all(_secrets(manifest, run))
+    notes = run / NOTES_NAME
+    words = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+    raise_all([*secrets_in_record(manifest, run), *secrets_in_notes(notes, words)])
     names = Names(manifest, namespace, layout)
-    return Draft(run, manifest, names, sources, sources | _terms(manifest), _notes(run))
+    return Draft(run, manifest, names, sources, sources | _terms(manifest), words)
 
 
 def write_cards(found: Draft) -> list[Path]:
@@ -157,31 +160,3 @@ def _card_errors(plan: RepositoryPlan, manifest: Manifest) -> list[UserError]:
     record = record_problems(manifest, made, config) if made and plan.type == "model" else []
     own = f"the card of {plan.address}"
     return [*(CardError(error.problem.replace("the card", own, 1), error.hint) for error in errors), *record]
-
-
-def _secrets(manifest: Manifest, run: Path) -> list[UserError]:
-    """What looks like a secret in what is published: the recipe and the whole record."""
-    recipe: list[UserError] = [
-        HubError(
-            f"the recipe of {run} line {line} looks like {what}; it is printed in the card.",
-            "Take it out, run the recipe again, then push again.",
-        )
-        for line, what in find_secrets(manifest.recipe)
-    ]
-    return recipe + [
-        HubError(
-            f"the record of {run} at {place} looks like {what}; it is published with every model.",
-            "Find where it comes from, a setting or a text that a model read or wrote; run that stage without it.",
-        )
-        for place, what in secrets_of_record(manifest)
-    ]
-
-
-def _notes(run: Path) -> str:
-    path = run / NOTES_NAME
-    notes = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for line, what in find_secrets(notes):
-        raise HubError(
-            f"{path} line {line} looks like {what}; notes are printed in the card.", "Take it out, then push again."
-        )
-    return notes

@@ -14,6 +14,7 @@ from hubadapt.hub.changes import Standing, changed, git_blob, removed, standing
 from hubadapt.hub.client import hub_api
 from hubadapt.hub.collection import find_or_make, find_slug, gather
 from hubadapt.hub.commit import make, read_text, require_write, send, snapshot
+from hubadapt.hub.conflicts import conflicts
 from hubadapt.hub.draft import NOTES_NAME, Draft
 from hubadapt.hub.plan import Remote, RepositoryPlan, Upload
 from hubadapt.hub.receipt import Entry, SentFile, read_receipt
@@ -139,7 +140,7 @@ class _Push:
         self._slug = self._known_slug(plans[-1])
         self._plan_again()
         self._standings = {_key(plan): self._standing(plan) for plan in self._plans}
-        raise_all([error for plan in plans for error in self._errors(plan, replace)])
+        raise_all([error for plan in plans for error in self._conflicts(plan, replace)])
 
     def carry_out(self) -> list[Published]:
         """Make the commits, in order; every one is in the receipt before the next begins."""
@@ -175,26 +176,9 @@ class _Push:
         remote = self._remotes[_key(plan)]
         return standing(plan, remote, self._last(plan), read=read_text(self._api, plan, remote.head), blob_of=git_blob)
 
-    def _errors(self, plan: RepositoryPlan, replace: Collection[str]) -> list[UserError]:
+    def _conflicts(self, plan: RepositoryPlan, replace: Collection[str]) -> list[UserError]:
         found, head = self._standings[_key(plan)], self._remotes[_key(plan)].head
-        if found.foreign:
-            return [
-                HubError(
-                    f"{plan.address} exists on {self._api.endpoint} (commit {head[:12]}) and was not made by hubadapt.",
-                    "Give the run another `name:`, name another namespace, or rename that repository on the Hub.",
-                )
-            ]
-        if not found.edited or any(len(commit) >= 7 and head.startswith(commit) for commit in replace):
-            return []
-        more = f" and {len(found.edited) - 1} more" if len(found.edited) > 1 else ""
-        return [
-            HubError(
-                f"{found.edited[0]}{more} of {plan.address} on the Hub (commit {head[:12]}) is neither what was pushed "
-                "last nor what would be now.",
-                f"Put your words between the two marks at a card's end, or into {self._draft.run / NOTES_NAME}; what "
-                f"else was changed is given up with --replace {head[:12]}",
-            )
-        ]
+        return conflicts(plan, found, head, notes=self._draft.run / NOTES_NAME, replace=replace)
 
     def _publish(self, plan: RepositoryPlan) -> Published:
         self._report(plan.address, "started")

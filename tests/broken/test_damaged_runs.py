@@ -7,6 +7,8 @@ import json
 import pico
 import pytest
 
+from hubadapt.manifest import list_files
+
 COMMANDS = [("card", "--to", "me"), ("push", "--to", "me", "--dry-run"), ("push", "--to", "me")]
 
 
@@ -103,6 +105,34 @@ def test_notes_with_a_secret_are_not_published(refused, finished_copy):
         COMMANDS[2],
         "RUN/notes.md line 3 looks like a Hugging Face token; notes are printed in the card.",
         "Take it out, then push again.",
+    )
+
+
+def test_a_secret_in_the_record_is_not_published(refused, finished_copy):
+    path = finished_copy.out / "hubadapt.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["stages"][3]["facts"]["log"] = ["fine", "cloned with hf_" + "aB3" * 8]
+    path.write_text(json.dumps(record), "utf-8")
+    refused(
+        COMMANDS[2],
+        "the record of RUN at stages.pretrain.facts.log.1 looks like a Hugging Face token; it is published with every "
+        "model.",
+        "Find where it comes from, a setting or a text that a model read or wrote; run that stage without it.",
+    )
+
+
+def test_a_secret_in_a_file_beside_a_model_is_not_published(refused, finished_copy):
+    name = "2-embed/model/config.json"
+    path, manifest = finished_copy.out / name, finished_copy.out / "hubadapt.json"
+    path.write_text(path.read_text("utf-8").replace("{", '{\n"_name_or_path": "https://me:pass@x.org/x",', 1), "utf-8")
+    record = json.loads(manifest.read_text("utf-8"))
+    (made,) = record["stages"][2]["artifacts"]
+    made["files"] = [entry.model_dump() for entry in list_files(path.parent)]
+    manifest.write_text(json.dumps(record), "utf-8")
+    refused(
+        COMMANDS[2],
+        f"RUN/{name} line 2 looks like a URL with a password; the file is published.",
+        "Take it out where it comes from.",
     )
 
 

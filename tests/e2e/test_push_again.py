@@ -9,7 +9,7 @@ import pico
 import pytest
 from huggingface_hub import HfApi
 
-from hubadapt.errors import HubError
+from hubadapt.errors import HubError, ManifestError
 from hubadapt.hub.draft import prepare
 from hubadapt.hub.owner_words import BEGIN
 from hubadapt.hub.publish import publish
@@ -91,9 +91,9 @@ def test_an_edited_card_stops_before_anything_is_written(run, push, api):
     with pytest.raises(HubError) as caught:
         push(run)
     assert str(caught.value).splitlines() == [
-        f"README.md of {name} on the Hub (commit {commit[:12]}) is neither what was pushed last nor what would be now.",
-        f"Put your words between the two marks at a card's end, or into {run.out}/notes.md; what else was changed is "
-        f"given up with --replace {commit[:12]}",
+        f"README.md of {name} (commit {commit[:12]}) on the Hub is neither what was pushed last nor what would be now.",
+        f"Put words of yours between the two marks at a card's end, or into {run.out}/notes.md; what else was changed "
+        f"is given up with --replace {commit[:12]}",
     ]
     assert (heads(api, run), pico.listing(run.out)) == (before, folder)
     with pytest.raises(HubError):
@@ -121,11 +121,32 @@ def test_a_repository_that_is_not_ours_stops_before_the_first_commit(run, push, 
     commit = write(api, name, "# Somebody's work")
     with pytest.raises(HubError) as caught:
         push(run, replace=[commit])
-    assert caught.value.problem == (
-        f"{name} exists on {api.endpoint} (commit {commit[:12]}) and was not made by hubadapt."
-    )
+    assert caught.value.problem == (f"{name} (commit {commit[:12]}) exists and was not made by hubadapt.")
     assert list(heads(api, run)) == [name]
     assert not (run.out / "receipt.json").exists()
+
+
+def test_weights_of_others_that_libraries_would_load_stop_too(run, push, api):
+    push(run)
+    name = f"local/{run.manifest.name}-embed"
+    commit = write(api, name, "{}", "adapter_config.json")
+    with pytest.raises(HubError) as caught:
+        push(run, replace=[commit])
+    assert str(caught.value).splitlines() == [
+        f"{name} (commit {commit[:12]}) holds adapter_config.json, which libraries would load beside or instead of "
+        "what is pushed.",
+        "Delete it on the Hub, or move it to another repository; then push again.",
+    ]
+    api.delete_file("adapter_config.json", name)
+    push(run)
+
+
+def test_a_file_that_changes_on_disk_while_it_is_published_is_not_published(run, hub, api):
+    draft = prepare(run.out, "local")
+    (run.out / "2-embed" / "model" / "generation_config.json").write_text("{}", "utf-8")
+    with pytest.raises(ManifestError, match=r"generation_config\.json changed while it was published"):
+        publish(draft, token=hub.token, endpoint=hub.endpoint)
+    assert api.list_repo_files(f"local/{run.manifest.name}-embed") == [".gitattributes"]
 
 
 def test_a_lost_receipt_costs_nothing(run, push, api):
