@@ -215,15 +215,3 @@ def test_what_a_trainer_of_ones_own_publishes_holds_too(published, verify, at_hu
         code, (findings,) = verify(name, "--no-before")
         assert (code, wrong(findings)) == (0, [])
         assert "sha256" in by_verdict(findings, "same")
-
-
-@pytest.mark.usefixtures("ungated")
-def test_models_that_are_revisions_of_one_repository_are_each_found_by_their_branch(finished_copy, verify, hub):
-    finished_copy.rename("layered")
-    publish(prepare(finished_copy.out, "local", "revisions"), token=hub.token, endpoint=hub.endpoint)
-    code, models = verify(finished_copy.out, "--to", "local", "--layout", "revisions", "--no-before")
-    assert (code, [wrong(findings) for findings in models]) == (0, [[], [], []])
-    for name, measured in [("local/layered@embed", False), ("local/layered", True)]:
-        code, (findings,) = verify(name, "--no-before")
-        assert (code, wrong(findings)) == (0, [])
-        assert ("bits_per_byte ru" in by_verdict(findings, "same")) is measured
