@@ -10,8 +10,9 @@ READ := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-de
 
 .PHONY: test check demo hub fidelity format clean
 
+# Two processes; what a file of tests has set up is set up in one of them.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
