@@ -30,7 +30,7 @@ def push(run: Path, namespace: str, private: bool, layout: Layout, replace: tupl
 
     draft = prepare(run, namespace, layout)
     if dry_run:
-        _print_plan(draft)
+        _print_plan(draft, private)
         return
     published = publish(
         draft,
@@ -43,11 +43,13 @@ def push(run: Path, namespace: str, private: bool, layout: Layout, replace: tupl
     click.echo(f"new on the Hub: {size(sum(done.size for done in published))}")
 
 
-def _print_plan(draft: Draft) -> None:
+def _print_plan(draft: Draft, private: bool) -> None:
     plans, collection = draft.plans, draft.collection
     for plan in plans:
         if plan.type == "space":
-            click.echo(f"collection {collection.namespace}/{collection.title}  {len(collection.items)} items")
+            click.echo(f"collection {collection.namespace}/{collection.title}  {len(collection.items) - private} items")
+        if plan.type == "space" and private:
+            break
         click.echo(f"{plan.type:<10} {plan.address}  {len(plan.uploads)} files, at most {size(plan.size)}")
         for upload in plan.uploads:
             click.echo(f"             {upload.path}  {size(upload.size)}")

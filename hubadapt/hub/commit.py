@@ -8,6 +8,7 @@ from typing import Any
 
 from hubadapt.errors import HubError, ManifestError
 from hubadapt.hub.errors import LOGIN, RIGHTS, explained
+from hubadapt.hub.owner_words import split_words
 from hubadapt.hub.plan import Remote, RemoteFile, RepositoryPlan, Upload
 from hubadapt.lineage import MAIN
 from hubadapt.manifest import hash_bytes
@@ -66,6 +67,23 @@ def read_text(api: Any, plan: RepositoryPlan, head: str) -> Callable[[str], str]
         return Path(found).read_bytes().decode("utf-8", errors="replace")
 
     return read
+
+
+def words_on_hub(api: Any, id: str, path: str) -> str:
+    """The owner's words in a card of a model on the Hub; empty where there is no such card, or none in it.
+
+    Raises:
+        HubError: The Hub does not answer.
+    """
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+
+    with explained(id, endpoint=api.endpoint):
+        try:
+            text = Path(api.hf_hub_download(id, path)).read_bytes().decode("utf-8", errors="replace")
+        except (EntryNotFoundError, RepositoryNotFoundError):
+            return ""
+    found = split_words(text)
+    return found[1] if found else ""
 
 
 def make(api: Any, plan: RepositoryPlan, *, private: bool) -> Remote:

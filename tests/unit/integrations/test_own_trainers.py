@@ -14,6 +14,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 
 from hubadapt import HubCardMixin, HubStageCallback
 from hubadapt.errors import HubError, ManifestError
+from hubadapt.hub.owner_words import BEGIN, END
 
 TEXTS = Dataset.from_dict({"text": pico.russian(12)})
 ARGUMENTS = {
@@ -71,6 +72,19 @@ def test_the_card_that_a_trainer_pushes_is_ours(kind, finished, parts, hub, at_h
     assert {path for path in re.findall(r"\]\(([^)#:]+\.(?:md|png))\)", card)} <= files
     assert "2 steps" in card
     assert hub.token not in card and str(tmp_path) not in card
+
+
+def test_what_the_owner_wrote_into_a_trainers_card_on_the_hub_is_kept(finished, parts, hub, at_hub, tmp_path):
+    name, api = "local/own-words", HfApi(endpoint=hub.endpoint, token=hub.token)
+    with at_hub(hub.endpoint, hub.token):
+        trainer = plain(with_card(Trainer, finished.out), tmp_path / "out", parts, hub_model_id=name)
+        trainer.push_to_hub()
+        for words in ("Thanks.\n", "Thanks a lot.\n"):
+            card = Path(api.hf_hub_download(name, "README.md")).read_text("utf-8")
+            edited = re.sub(rf"(?s){BEGIN}\n.*{END}", f"{BEGIN}\n{words}{END}", card)
+            api.upload_file(path_or_fileobj=edited.encode(), path_in_repo="README.md", repo_id=name)
+            trainer.push_to_hub()
+            assert Path(api.hf_hub_download(name, "README.md")).read_text("utf-8") == edited
 
 
 def test_each_checkpoint_becomes_a_revision_that_loads(finished, parts, hub, at_hub, tmp_path):
