@@ -125,6 +125,22 @@ def iter_split(folder: Path, split: str, language: str) -> Iterator[list[str]]:
             yield texts
 
 
+def split_languages(folder: Path, split: str) -> tuple[str, ...]:
+    """Languages of the texts in one split, in alphabetical order.
+
+    Args:
+        folder: Folder of the dataset artifact.
+        split: `train` or `test`.
+    """
+    import pyarrow.parquet
+
+    found: set[str] = set()
+    with pyarrow.parquet.ParquetFile(split_file(folder, split)) as file:
+        for batch in file.iter_batches(columns=["language"]):
+            found.update(batch.column("language").unique().to_pylist())
+    return tuple(sorted(found))
+
+
 def read_weighted(folder: Path, split: str, language: str) -> Iterator[tuple[str, float]]:
     """Texts of one split in one language, in order, each with the weight of its source; read a row group at a time.
 

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: measures every source and its adapted form on held-out text, target language and English."""
+"""Stage `evaluate`: measures every source and its adapted form on held-out text of every language of the corpus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from hubadapt.corpus.dataset import read_split, split_file
+from hubadapt.corpus.dataset import read_split, split_file, split_languages
 from hubadapt.corpus.split import first_passage, pick_evenly
 from hubadapt.errors import CorpusError
 from hubadapt.manifest import hash_file
@@ -37,13 +37,16 @@ def estimate(config: Config, outlook: Outlook) -> Cost:
     A step of generation reads all weights once; where many texts are continued at once, each of them computes, too.
     """
     models = 2 + 2 * outlook.siblings
+    sources = getattr(outlook.configs.get("corpus"), "sources", ())
+    languages = len({outlook.language, *(source.language for source in sources)})
     a_token = 2 * outlook.parameters / (0.5 * outlook.flops)
     a_step = outlook.model_bytes / 7e9 + 0.02
-    characters = config.texts * (config.max_characters * 0.6 + _PROMPT_CHARACTERS)
+    characters = languages / 2 * config.texts * (config.max_characters * 0.6 + _PROMPT_CHARACTERS)
     forward = characters * (1 / 1.8 + 1 / 4.4) * a_token
     alone = 2 * config.prompts * config.new_tokens * a_step
     together = 2 * config.new_tokens * (a_step + config.texts * a_token)
-    return Cost(seconds=models * (3 + forward + alone + together), memory=3 * outlook.model_bytes)
+    writing = languages / 2 * (alone + together)
+    return Cost(seconds=models * (3 + forward + writing), memory=3 * outlook.model_bytes)
 
 
 @stage("evaluate", Config, needs=("tokenizer", "embed"), estimate=estimate)
@@ -79,9 +82,13 @@ def _models(context: StageContext) -> Iterator[tuple[str, Path]]:
 
 
 def _held_out(context: StageContext, config: Config) -> dict[str, list[str]]:
-    """The texts to measure on, by language; none of the target language is an error."""
+    """The texts to measure on, by language: the target, English, and what else the corpus has held out.
+
+    Raises:
+        CorpusError: There is none of the target language.
+    """
     dataset = context.latest_folder("dataset")
-    languages = (context.manifest.language, "en")
+    languages = dict.fromkeys((context.manifest.language, "en", *split_languages(dataset, "test")))
     texts = {language: held_out_passages(dataset, language, config) for language in languages}
     texts = {language: chosen for language, chosen in texts.items() if chosen}
     if context.manifest.language not in texts:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import pico
 import pytest
+
+from hubadapt.card import model_card
+from hubadapt.lineage import Names
 
 
 def by_name(manifest):
@@ -29,6 +33,21 @@ def test_every_model_is_measured_in_both_languages_by_the_same_numbers(finished)
             "generated_tokens_per_second",
         )
     }
+
+
+def test_a_third_language_of_the_corpus_is_measured_too_and_the_card_shows_it(tmp_path, base):
+    workshop = pico.Workshop.build(tmp_path / "work", base=base, without=("pretrain", "sample"))
+    greek = ["Το ποτάμι κυλά και το σπίτι στέκει στην όχθη.", "Η μέρα ήταν μεγάλη και ο άνεμος σιγανός."] * 20
+    pico.write_jsonl(workshop.folder / "el.jsonl", [f"{text} {number}" for number, text in enumerate(greek)])
+    workshop.stage("corpus")["sources"].append({"path": "el.jsonl", "language": "el", "license": "cc0-1.0"})
+    workshop.write()
+    workshop.run()
+    assert {(metric.model, metric.language) for metric in workshop.manifest.metrics()} == {
+        (model, language) for model in ("base", "embed") for language in ("ru", "en", "el")
+    }
+    made = workshop.manifest.artifacts()[-1]
+    card = model_card(workshop.manifest, made, Names(workshop.manifest, "me"))
+    assert "| bits per byte (lower is better) | el |" in card
 
 
 def test_characters_a_second_are_tokens_a_second_times_characters_per_token(finished):
