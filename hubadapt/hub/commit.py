@@ -14,6 +14,9 @@ from hubadapt.lineage import MAIN
 from hubadapt.manifest import hash_bytes
 
 _IN_MEMORY = 20_000_000
+_MADE_BY_THE_HUB = {
+    "model": {".gitattributes"}, "dataset": {".gitattributes"}, "space": {".gitattributes", "README.md"},
+}  # fmt: skip
 
 
 def require_write(api: Any, what: str) -> None:
@@ -87,10 +90,10 @@ def words_on_hub(api: Any, id: str, path: str) -> str:
 
 
 def make(api: Any, plan: RepositoryPlan, *, private: bool) -> Remote:
-    """Make the repository and the branch of a plan where they do not exist; what the branch holds then.
+    """Make the repository and the branch of a plan, which were not there a moment ago; what the branch holds then.
 
     Raises:
-        HubError: The Hub refuses, or does not answer.
+        HubError: The Hub refuses, or does not answer, or somebody else made it meanwhile.
     """
     sdk = {"space_sdk": "gradio"} if plan.type == "space" else {}
     with explained(plan.id, write=True, endpoint=api.endpoint):
@@ -99,7 +102,10 @@ def make(api: Any, plan: RepositoryPlan, *, private: bool) -> Remote:
             # A branch that began at the head of `main` would hold files of another model.
             first = api.list_repo_commits(plan.id, repo_type=plan.type)[-1].commit_id
             api.create_branch(plan.id, repo_type=plan.type, branch=plan.revision, revision=first, exist_ok=True)
-    return snapshot(api, plan)
+    made = snapshot(api, plan)
+    if plan.revision == MAIN and made.files.keys() - _MADE_BY_THE_HUB[plan.type]:
+        raise HubError(f"{plan.address} was made by someone else meanwhile.", "Look at it, then push again.")
+    return made
 
 
 def send(api: Any, plan: RepositoryPlan, remote: Remote, uploads: Collection[Upload], gone: Collection[str]) -> str:

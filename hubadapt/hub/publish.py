@@ -248,7 +248,8 @@ class _Push:
             self._slug = self._collection.slug
             self._plan_again()
         self._receipt = self._receipt.with_entry(self._collection_entry(self._slug))
-        self._report(self._slug, "published" if added else "unchanged")
+        if added or len(plans) < len(self._plans):
+            self._report(self._slug, "published" if added else "unchanged")
         return Published(self._slug, "collection", "", added, 0, f"{self._api.endpoint}/collections/{self._slug}")
 
     def _last(self, plan: RepositoryPlan) -> Entry | None:

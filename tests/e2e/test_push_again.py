@@ -149,6 +149,21 @@ def test_a_file_that_changes_on_disk_while_it_is_published_is_not_published(run,
     assert api.list_repo_files(f"local/{run.manifest.name}-embed") == [".gitattributes"]
 
 
+def test_a_repository_that_somebody_makes_at_the_same_moment_is_theirs(run, push, api, monkeypatch):
+    name, create_repo = f"local/{run.manifest.name}-embed", HfApi.create_repo
+
+    def overtaken(self, repo_id, **options):
+        done = create_repo(self, repo_id, **options)
+        if repo_id == name:
+            write(api, name, "# Somebody's work")
+        return done
+
+    monkeypatch.setattr(HfApi, "create_repo", overtaken)
+    with pytest.raises(HubError, match="was made by someone else meanwhile"):
+        push(run)
+    assert read(api, name) == "# Somebody's work"
+
+
 def test_a_lost_receipt_costs_nothing(run, push, api):
     push(run)
     before = heads(api, run)
