@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hubadapt.verify.case import Case
     from hubadapt.verify.finding import Finding
 
-_VERDICTS = ("same", "differs", "not measured")
+_COUNTED = {"same": "hold", "differs": "differ", "not measured": "were not measured"}
 _LONGEST = 40
 
 
@@ -91,9 +91,8 @@ def _table(case: Case, findings: Sequence[Finding]) -> str:
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]) for row in rows
     ]
-    counts = {verdict: sum(found.verdict == verdict for found in findings) for verdict in _VERDICTS}
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return "\n".join([case.published.at, *(line.rstrip() for line in lines), summary])
+    counts = [f"{sum(found.verdict == verdict for found in findings)} {words}" for verdict, words in _COUNTED.items()]
+    return "\n".join([case.published.at, *(line.rstrip() for line in lines), ", ".join(counts)])
 
 
 def _shown(value: float | str | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
@@ -61,18 +60,23 @@ class Case:
     @property
     def size(self) -> int:
         """Bytes of all that is downloaded, whether it is in the cache already or not."""
-        sizes = {(found.id, name): found.files[name].size for found, names in self._parts for name in names}
-        return sum(sizes.values()) + (self.texts.file.size if self.texts else 0)
+        return sum(found.files[name].size for found, names in self._parts for name in names) + self._text_size
 
     @property
     def missing(self) -> int:
-        """Bytes that are not in the cache yet; texts count in full, and what two models share counts twice."""
-        return sum(missing_bytes(*part) for part in self._parts) + (self.texts.file.size if self.texts else 0)
+        """Bytes of that which are not in the cache yet; texts count in full."""
+        return sum(missing_bytes(found, names) for found, names in self._parts) + self._text_size
 
-    @cached_property
+    @property
+    def _text_size(self) -> int:
+        return self.texts.file.size if self.texts else 0
+
+    @property
     def _parts(self) -> list[tuple[Published, Sequence[str]]]:
-        sources = [source for source in (self.before, self.base) if isinstance(source, Source)]
-        return [(self.published, self.downloads), *((source.published, source.files) for source in sources)]
+        """What is downloaded, each repository once: the base may be the model before."""
+        sources = [source for source in (self.base, self.before) if isinstance(source, Source)]
+        parts = {source.published.id: (source.published, source.files) for source in sources}
+        return [(self.published, self.downloads), *parts.values()]
 
 
 def open_case(text: str, *, own: Manifest | None = None, names: Names | None = None, before: bool = True) -> Case:
