@@ -58,12 +58,13 @@ class Hashes:
 def remembered(folder: Path) -> Iterator[Hashes]:
     """Hashes of the files that belong to a folder, kept in the user's cache."""
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-    hashes = Hashes(_cache() / "hashes" / f"{name}.json")
+    hashes = Hashes(cache_folder() / "hashes" / f"{name}.json")
     yield hashes
     hashes.save()
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where this user's caches of hubadapt lie, as the XDG base directory specification has it."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hubadapt"
 
 

@@ -47,6 +47,15 @@ def _few_characters() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_hashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hashes of files are remembered for a session, not in the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hubadapt.hashes.cache_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture
 def at_hub() -> Callable[..., AbstractContextManager[None]]:
     """Send this process's own Hub calls to an endpoint: `with at_hub(url, token): ...`."""

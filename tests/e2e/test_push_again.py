@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pico
@@ -281,6 +282,7 @@ def test_a_hub_that_wants_money_for_a_space_gets_everything_else(run, push, api,
 
 
 def test_an_unchanged_run_is_not_read_again_and_only_looked_at_on_the_hub(run, push, api, monkeypatch):
+    monkeypatch.setattr("hubadapt.hashes.time_ns", lambda: time.time_ns() + 10**10)  # all files are old
     push(run)
     requests = []
 
@@ -292,5 +294,6 @@ def test_an_unchanged_run_is_not_read_again_and_only_looked_at_on_the_hub(run, p
                  "hf_hub_download", "preupload_lfs_files", "list_repo_commits", "create_branch"):  # fmt: skip
         counted(name)
     monkeypatch.setattr("hubadapt.hub.publish.git_blob", lambda upload: pytest.fail(upload.path))
+    monkeypatch.setattr("hubadapt.hashes.hash_file", lambda path: pytest.fail(path.name))
     push(run)
     assert sorted(requests) == ["get_collection", *["repo_info"] * 4, "whoami"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
 from hubadapt import hashes
-from hubadapt.hashes import Hashes, remembered
+from hubadapt.hashes import Hashes, cache_folder, remembered
 from hubadapt.manifest import hash_file
 
 
@@ -106,11 +107,17 @@ def test_what_was_not_asked_for_is_forgotten_and_a_place_that_cannot_be_written_
     closed.save()
 
 
-def test_each_folder_has_a_memory_of_its_own_in_the_users_cache(tmp_path, later, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+@pytest.mark.parametrize(("set_to", "where"), [("/somewhere", "/somewhere/hubadapt"), ("", "~/.cache/hubadapt")])
+def test_the_users_cache_is_where_the_system_has_it(monkeypatch, set_to, where):
+    monkeypatch.setenv("XDG_CACHE_HOME", set_to)
+    assert cache_folder() == Path(where).expanduser()
+
+
+def test_each_folder_has_a_memory_of_its_own(tmp_path, later, monkeypatch):
+    monkeypatch.setattr(hashes, "cache_folder", lambda: tmp_path / "cache")
     for name in ("one", "two", "one"):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "x").write_bytes(b"x")
         with remembered(tmp_path / name) as hash_of:
             hash_of(tmp_path / name / "x")
-    assert len(list((tmp_path / "cache" / "hubadapt" / "hashes").glob("*.json"))) == 2
+    assert len(list((tmp_path / "cache" / "hashes").glob("*.json"))) == 2
