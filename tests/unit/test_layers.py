@@ -24,6 +24,7 @@ LAYERS = (
         "loading",
         "model",
         "machine",
+        "energy",
         "secret_scan",
         "usage",
         "lineage",
@@ -125,6 +126,13 @@ def test_help_loads_nothing_heavy(arguments):
     done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "hubadapt" in done.stdout
+
+
+def test_a_push_loads_no_library_of_models():
+    code = "import sys, hubadapt.hub.draft, hubadapt.hub.publish, hubadapt.cli.push; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not {*done.stdout.split()} & ({*HEAVY} - {"huggingface_hub", "pydantic"})
 
 
 def test_importing_the_package_loads_nothing_heavy_and_names_all_it_promises():
