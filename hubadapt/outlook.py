@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubadapt.checkpoint import load_config, shard_map
+from hubadapt.energy import energy_problems
 from hubadapt.errors import ModelError, UserError, raise_all
 from hubadapt.hub.fetch import Resolved, local_folder, resolve
 from hubadapt.licences import Declared, licence_chain
@@ -53,7 +54,7 @@ def forecast(recipe: Recipe) -> Forecast:
         SeveralErrors: Several were.
     """
     start = recipe.path.parent
-    errors: list[UserError] = []
+    errors: list[UserError] = energy_problems(recipe.energy.country) if recipe.energy else []
     sources: dict[str, Resolved] = {}
     folders: dict[str, Path] = {}
     for name, text in {"base": recipe.base, **recipe.siblings}.items():

@@ -18,6 +18,14 @@ from hubadapt.stages import Stage, StageConfig, find_stage
 _NAME = r"^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$"
 
 
+class Metering(BaseModel):
+    """How energy is measured while the recipe runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    country: str = Field(pattern=r"^[A-Z]{3}$")
+
+
 class _Head(BaseModel):
     """The recipe without its stages' parameters."""
 
@@ -31,6 +39,7 @@ class _Head(BaseModel):
     license_decisions: dict[str, str] = Field(default_factory=dict)
     base: str = Field(min_length=1)
     siblings: dict[str, str] = Field(default_factory=dict)
+    energy: Metering | None = None
     stages: list[Any] = Field(min_length=1)
 
     @field_validator("siblings")
@@ -57,6 +66,7 @@ class Recipe(BaseModel):
         license_decisions: The owner's decisions on licences that do not fit by themselves: source or licence → reason.
         base: Hub id (`owner/name`, `owner/name@revision`) or folder.
         siblings: Other tunes of the base, by name, given like the base.
+        energy: Where energy is measured, as an ISO 3166-1 alpha-3 code under `country`; None where it is not.
         stages: Stage kind → configuration, in order.
     """
 
@@ -72,6 +82,7 @@ class Recipe(BaseModel):
     license_decisions: dict[str, str]
     base: str
     siblings: dict[str, str]
+    energy: Metering | None = None
     stages: dict[str, StageConfig]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from hubadapt.energy import metered, total
 from hubadapt.errors import UserError
 from hubadapt.hub.fetch import local_folder
 from hubadapt.licences import chain_of
@@ -26,6 +28,7 @@ from hubadapt.stages import Made, Stage, StageConfig, StageContext, find_stage
 from hubadapt.types import Artifact, Manifest, Progress, StageRecord
 
 _STARTED = ".started"
+_READINGS = ".energy.json"
 
 
 class InterruptedRunError(UserError):
@@ -69,9 +72,10 @@ def run_recipe(
             report(kind, "skipped")
         else:
             report(kind, "started")
-            folder = _stage_folder(run, number, kind, mark)
+            folder, resumed = _stage_folder(run, number, kind, mark)
             context = StageContext(folder, run, recipe.path.parent, manifest, sources, progress, inputs)
-            record = _run_stage(stage, config, context, mark)
+            meter = metered(recipe.energy.country, folder / _READINGS, resumed=resumed) if recipe.energy else None
+            record = _run_stage(stage, config, context, mark, meter)
             records.clear()
             report(kind, "done")
             write_manifest(run, _with(manifest, record))
@@ -80,15 +84,20 @@ def run_recipe(
     return _settle(run, manifest, earlier)
 
 
-def _run_stage(stage: Stage, config: StageConfig, context: StageContext, mark: str) -> StageRecord:
-    start = time.perf_counter()
+def _run_stage(
+    stage: Stage, config: StageConfig, context: StageContext, mark: str, meter: AbstractContextManager[None] | None
+) -> StageRecord:
     try:
-        result = stage.run(context, config)
+        with meter or nullcontext():
+            start = time.perf_counter()
+            result = stage.run(context, config)
+            seconds = time.perf_counter() - start
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"stopped by Ctrl-C in the stage {stage.kind}; finished stages are kept.",
             "Run the same command again to go on where it stopped.",
         ) from None
+    energy = total(context.folder / _READINGS) if meter else None
     (context.folder / _STARTED).unlink()
     return StageRecord(
         name=stage.kind,
@@ -98,7 +107,8 @@ def _run_stage(stage: Stage, config: StageConfig, context: StageContext, mark: s
         artifacts=tuple(_artifact(made, context.run) for made in result.made),
         metrics=result.metrics,
         facts=dict(result.facts),
-        seconds=round(time.perf_counter() - start, 3),
+        seconds=round(seconds, 3),
+        energy=energy,
         fingerprint=mark,
     )
 
@@ -113,14 +123,15 @@ def _artifact(made: Made, run: Path) -> Artifact:
     )
 
 
-def _stage_folder(run: Path, number: int, kind: str, mark: str) -> Path:
-    """The stage's folder: as it was left if the same work was interrupted in it, else empty."""
+def _stage_folder(run: Path, number: int, kind: str, mark: str) -> tuple[Path, bool]:
+    """The stage's folder, as it was left if the same work was interrupted in it, else empty; and which of the two."""
     folder = run / f"{number}-{kind}"
     started = folder / _STARTED
-    if not (started.is_file() and started.read_text(encoding="utf-8") == mark):
+    resumed = started.is_file() and started.read_text(encoding="utf-8") == mark
+    if not resumed:
         shutil.rmtree(folder, ignore_errors=True)
         write_atomic(started, mark)
-    return folder
+    return folder, resumed
 
 
 def _with(manifest: Manifest, record: StageRecord) -> Manifest:

@@ -102,6 +102,30 @@ class Metric(Noun):
     stderr: float | None = None
 
 
+class Energy(Noun):
+    """What work took of electricity: an estimate.
+
+    Attributes:
+        kwh: Kilowatt hours of processors, graphics cards and memory.
+        co2eq_kg: Kilograms of CO2 equivalent that the country's grid emits for them on the average.
+        seconds: Wall time that was measured.
+        attempts: How many attempts this adds up: interrupted ones count.
+        whole: Whether every attempt was measured.
+        method: How power was known, in the library's words.
+        library: The library that measured, with its version.
+        country: ISO 3166-1 alpha-3 code.
+    """
+
+    kwh: float
+    co2eq_kg: float
+    seconds: float
+    attempts: int = 1
+    whole: bool = True
+    method: str = ""
+    library: str
+    country: str
+
+
 class StageRecord(Noun):
     """What one stage was asked, what it made and what it measured.
 
@@ -114,6 +138,7 @@ class StageRecord(Noun):
         metrics: Numbers it measured.
         facts: Other results as plain data (counts, examples, an executed snippet's output).
         seconds: Wall time; never part of a hash.
+        energy: What it took of electricity; None where that was not measured.
         fingerprint: Hash of kind, parameters and inputs: equal fingerprints mean equal work.
     """
 
@@ -125,6 +150,7 @@ class StageRecord(Noun):
     metrics: tuple[Metric, ...] = ()
     facts: dict[str, Any] = Field(default_factory=dict)
     seconds: float
+    energy: Energy | None = None
     fingerprint: str
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from hubadapt.card.checklist import checklist
 from hubadapt.card.citation import citation
 from hubadapt.card.comparison import comparison, worse
+from hubadapt.card.energy import consumption, emissions_front
 from hubadapt.card.model_index import model_index
 from hubadapt.card.render import render
 from hubadapt.card.words import ENGLISH, Words, card_languages, card_name
@@ -54,6 +55,7 @@ def model_card(
         links=model_links(manifest, artifact),
         decisions=_decisions(model_links(manifest, artifact), names),
         shown=built_with(manifest.license),
+        consumption=consumption(manifest),
         checklist=checklist(manifest, artifact),
         citation=citation(manifest, artifact, names),
         languages=_languages(manifest, language),
@@ -138,6 +140,7 @@ def _model_front(manifest: Manifest, artifact: Artifact, names: Names) -> dict[s
         "base_model_relation": "finetune",
         "datasets": [names[other.name] for other in manifest.artifacts() if other.kind == "dataset"],
         "tags": _tags(artifact),
+        **emissions_front(manifest),
         **({"model-index": index} if index else {}),
     }
 

@@ -10,6 +10,7 @@ import jinja2
 import yaml
 
 from hubadapt.assets import asset
+from hubadapt.card.energy import grams
 from hubadapt.card.words import Words
 
 # Stands for a line end that is not the template's own, so that blank lines in quoted text are left alone.
@@ -43,7 +44,7 @@ def _environment(language: str) -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters.update(cell=_cell, plain=_plain, keep=_keep, fence=_fence, number=_number, flat=_flat)
-    environment.filters.update(known=lambda text, t: t.known(text), clauses=_clauses)
+    environment.filters.update(known=lambda text, t: t.known(text), clauses=_clauses, grams=grams)
     environment.globals.update(
         t=words,
         language_name=words.name,
