@@ -40,7 +40,8 @@ def push(run: Path, namespace: str, private: bool, layout: Layout, replace: tupl
     )
     for done in published:
         click.echo(f"{done.url}  {_what(done)}")
-    click.echo(f"new on the Hub: {size(sum(done.size for done in published))}")
+    new = sum(done.size for done in published)
+    click.echo(f"new on the Hub: {f'at most {size(new)}' if new else 'nothing'}")
 
 
 def _print_plan(draft: Draft, private: bool) -> None:

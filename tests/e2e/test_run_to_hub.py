@@ -103,7 +103,7 @@ def test_every_repository_gets_one_commit_and_a_second_push_makes_none(push, pub
     again = push(published)
     lines = [line.split() for line in again.out.splitlines()]
     assert [line[1:] for line in lines if "/collections/" not in line[0]] == [
-        *(["unchanged", entry["commit"][:12]] for entry in before), ["on", "the", "Hub:", "0", "B"],
+        *(["unchanged", entry["commit"][:12]] for entry in before), ["on", "the", "Hub:", "nothing"],
     ]  # fmt: skip
     assert [entry for entry in receipt(published) if entry["type"] != "collection"] == before
 
