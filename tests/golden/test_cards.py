@@ -17,6 +17,7 @@ from hubadapt.card import comparison, dataset_card, model_card, source_card
 from hubadapt.card.citation import LEP
 from hubadapt.card.metadata import card_problems
 from hubadapt.front_matter import split_card
+from hubadapt.hub.space import space_files
 from hubadapt.lineage import Names
 from hubadapt.types import Manifest
 
@@ -71,14 +72,16 @@ def cards(manifest: Manifest) -> dict[str, str]:
         "propagate-instruct.ru": model_card(manifest, made["propagate-instruct"], names, language="ru"),
         "pretrain.fr": model_card(manifest, made["pretrain"], names, notes=NOTES, language="fr"),
         "corpus.ru": dataset_card(manifest, made["corpus"], names, language="ru"),
+        "space": space_files(manifest, Names(manifest, "someone", collection="someone/pico-ru-0"))["README.md"],
     }
 
 
 NAMES = ["source-base", "corpus", "embed", "pretrain", "propagate-instruct"]
 TRANSLATED = ["propagate-instruct.ru", "pretrain.fr", "corpus.ru"]
+KINDS = {"corpus": "dataset", "space": "space"}
 
 
-@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED])
+@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED, "space"])
 def test_a_card_is_the_one_on_file(rendered, name):
     path, text = HERE / f"{name}.md", rendered[name]
     if UPDATE:
@@ -96,7 +99,7 @@ def test_the_front_matter_is_yaml_with_licence_and_language(rendered, name):
     assert front["license"] and front["language"] and "hubadapt" in front["tags"]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED])
+@pytest.mark.parametrize("name", [*NAMES, *TRANSLATED, "space"])
 def test_no_template_leaves_traces(rendered, name):
     _, body = split_card(rendered[name])
     assert not re.search(r"\{\{|\}\}|\{%|None|Undefined|nan\b", body.replace(LEP, ""))
@@ -155,9 +158,9 @@ def shown_in(text: str) -> list[str]:
     return re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?", body)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "space"])
 def test_a_hub_would_take_the_card(rendered, name):
-    assert card_problems(rendered[name], "dataset" if name == "corpus" else "model") == []
+    assert card_problems(rendered[name], KINDS.get(name, "model")) == []
 
 
 @pytest.mark.parametrize("name", ["propagate-instruct", "pretrain", "corpus"])
