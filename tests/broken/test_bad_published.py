@@ -13,7 +13,7 @@ import stub_hub
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from hubadapt.hub.draft import prepare
-from hubadapt.hub.publish import publish
+from hubadapt.manifest import write_atomic
 
 MODEL = "local/broken-embed"
 AGAIN = "Push the run again."
@@ -21,12 +21,17 @@ AGAIN = "Push the run again."
 
 @pytest.fixture(scope="module")
 def published(finished, hub, tmp_path_factory) -> Path:
-    """The files of one published model, as a folder; read only."""
+    """The files that a push publishes of one model, as a folder and on the Hub; read only."""
     workshop = finished.copy(tmp_path_factory.mktemp("published") / "work")
     workshop.rename("broken")
-    publish(prepare(workshop.out, "local"), token=hub.token, endpoint=hub.endpoint)
+    (plan,) = (plan for plan in prepare(workshop.out, "local").plans if plan.id == MODEL)
+    folder = tmp_path_factory.mktemp("model")
+    for upload in plan.uploads:
+        write_atomic(folder / upload.path, upload.local.read_bytes() if upload.local else upload.text)
     api = HfApi(endpoint=hub.endpoint, token=hub.token)
-    return Path(api.snapshot_download(MODEL, local_dir=tmp_path_factory.mktemp("model")))
+    api.create_repo(MODEL)
+    api.upload_folder(repo_id=MODEL, folder_path=folder)
+    return folder
 
 
 @pytest.fixture

@@ -127,25 +127,33 @@ def test_the_table_has_a_row_for_each_claim_and_counts_them_and_sizes_come_first
     assert re.match(rf"{MODEL}@\w+: .* kB, of which .* are to be downloaded; .* GB are free\n", outcome.err)
 
 
-LIES = {
-    "metadata": ({"README.md": edited(r"(?<=value: 3\.)\d", "0")}, ["of card and record", "bits_per_byte ru"]),
-    "table": ({"README.md": edited(r"(?<=\| ru \| 5 \| )\d", "9")}, ["README.md"]),
-    "table in Russian": ({"README_ru.md": edited(r"(?<=\| ru \| 5 \| )\d", "9")}, ["README_ru.md"]),
-    "list of checksums": ({"SHA256SUMS": edited(r"^.", "x")}, ["SHA256SUMS: chat_template.jinja"]),
-    "configuration": ({"config.json": edited(r'"rms_norm_eps": \S+', '"rms_norm_eps": 0.5,')}, ["logits after it"]),
-    "adapter": ({"adapter_config.json": lambda path: b'{"base_model_name_or_path": "local/evil"}'}, ["files"]),
-    "pickle beside": ({"pytorch_model.bin": lambda path: b"x"}, ["files"]),
-}
+@pytest.mark.usefixtures("ungated")
+def test_whatever_was_changed_in_the_published_texts_shows_and_fails(changed, verify):
+    lies = {
+        "README.md": edited(r"(?<=value: 3\.)\d([\s\S]*?\| ru \| 5 \| )\d", r"0\g<1>9"),
+        "README_ru.md": edited(r"(?<=\| ru \| 5 \| )\d", "9"),
+        "SHA256SUMS": edited(r"^.", "x"),
+    }
+    code, (findings,) = verify(changed("lying-texts", lies), "--no-before")
+    assert code == 1
+    assert {*wrong(findings)} == {
+        "SHA256SUMS: chat_template.jinja", "README.md", "README_ru.md", "bits_per_byte ru of card and record",
+        "bits_per_byte ru",
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("ungated")
-@pytest.mark.parametrize("lie", LIES)
-def test_whatever_was_changed_on_the_hub_shows_and_fails(changed, verify, lie):
-    changes, expected = LIES[lie]
-    code, (findings,) = verify(changed(f"lie-{lie.replace(' ', '-')}", changes), "--no-before")
+def test_other_configuration_and_files_that_loaders_read_show_and_are_not_loaded(changed, verify):
+    lies = {
+        "config.json": edited(r'"rms_norm_eps": \S+', '"rms_norm_eps": 0.5,'),
+        "adapter_config.json": lambda path: b'{"base_model_name_or_path": "local/evil"}',
+        "pytorch_model.bin": lambda path: b"x",
+    }
+    code, (findings,) = verify(changed("lying-files", lies), "--no-before")
     assert code == 1
-    for what in expected:
-        assert any(what in found for found in wrong(findings)), wrong(findings)
+    assert {"sha256 of config.json", "files", "logits after it"} <= {*wrong(findings)}
+    (strangers,) = (finding["measured"] for finding in findings if finding["what"] == "files")
+    assert strangers == "adapter_config.json, pytorch_model.bin"
 
 
 @pytest.mark.usefixtures("ungated")
