@@ -28,12 +28,24 @@ def answering(answer: Callable[[str, str], Answer | None]) -> Iterator[str]:
 
 
 @contextmanager
-def in_front_of(hub: str, answer: Callable[[str, str], Answer | None]) -> Iterator[str]:
-    """Serve as `answering` does; where that says `GOES_ON`, another Hub answers, and the client sees no difference."""
+def in_front_of(
+    hub: str,
+    answer: Callable[[str, str], Answer | None],
+    *,
+    heard: Callable[[str, dict[str, str]], object] = lambda path, headers: None,
+) -> Iterator[str]:
+    """Serve as `answering` does; where that says `GOES_ON`, another Hub answers, and the client sees no difference.
+
+    Args:
+        hub: The other Hub.
+        answer: As for `answering`.
+        heard: Told the path and the headers of every request, names in small letters.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def _reply(self) -> None:
             body = _body_of(self)
+            heard(self.path, {name.lower(): value for name, value in self.headers.items()})
             found = answer(self.command, self.path)
             if found is None:
                 self.close_connection = True

@@ -41,7 +41,12 @@ def hub_api(token: str | None = None, endpoint: str | None = None) -> HfApi:
 
 
 def _limit_silence() -> None:
-    """Give huggingface_hub's session a time limit, of which it has none, unless its owner gave it one."""
-    session = get_session()
-    if session.timeout == httpx.Timeout(None):
-        session.timeout = httpx.Timeout(SILENCE, connect=_CONNECT)
+    """Have huggingface_hub's session limit requests that come without a limit, as nearly all of its own do."""
+    hooks = get_session().event_hooks["request"]
+    if _limited not in hooks:
+        hooks.append(_limited)
+
+
+def _limited(request: Any) -> None:
+    if not any((request.extensions.get("timeout") or {}).values()):
+        request.extensions["timeout"] = httpx.Timeout(SILENCE, connect=min(_CONNECT, SILENCE)).as_dict()

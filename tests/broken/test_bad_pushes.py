@@ -11,6 +11,7 @@ import pico
 import pytest
 import stub_hub
 from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.utils import close_session, get_session
 
 from hubadapt.hub import client, ids, patience
 
@@ -164,9 +165,6 @@ def test_a_hub_that_takes_a_request_and_says_nothing_is_not_waited_for_without_e
             return None
         return stub_hub.GOES_ON
 
-    from huggingface_hub.utils import close_session
-
-    close_session()
     try:
         outcome = push("silent", silent)
     finally:
@@ -175,17 +173,16 @@ def test_a_hub_that_takes_a_request_and_says_nothing_is_not_waited_for_without_e
     assert outcome.err.splitlines()[-2] == "the Hub at HUB does not answer (local/silent-source-base)."
 
 
-def test_a_session_whose_owner_limited_it_keeps_its_limit(monkeypatch):
-    from huggingface_hub.utils import close_session, get_session, httpx
-
+@pytest.mark.parametrize(("given", "limit"), [(None, client.SILENCE), (3.0, 3.0)])
+def test_a_request_has_a_limit_and_one_that_came_with_its_own_keeps_it(hub, given, limit):
+    seen = []
+    api = client.hub_api(hub.token, hub.endpoint)
+    client.hub_api(hub.token, hub.endpoint)
+    api.create_repo("local/limited", exist_ok=True)
+    get_session().event_hooks["request"].append(lambda request: seen.append(request.extensions["timeout"]["read"]))
+    api.model_info("local/limited", timeout=given)
     close_session()
-    get_session().timeout = httpx.Timeout(3.0)
-    client.hub_api()
-    assert get_session().timeout == httpx.Timeout(3.0)
-    close_session()
-    client.hub_api()
-    assert get_session().timeout.read == client.SILENCE
-    close_session()
+    assert seen == [limit]
 
 
 def test_a_token_that_may_only_read_is_refused_before_anything_is_asked(push, hub):
