@@ -20,6 +20,8 @@ _PUBLIC = {
     "dataset_card": "hubadapt.card",
     "prepare": "hubadapt.hub.draft",
     "publish": "hubadapt.hub.publish",
+    "open_case": "hubadapt.verify.case",
+    "verify_model": "hubadapt.verify.model",
     "bits_per_byte": "hubadapt.evaluation.bits_per_byte",
     "embed": "hubadapt.surgery.embed",
     "solve_propagation": "hubadapt.propagation.solve",
