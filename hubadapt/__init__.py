@@ -32,6 +32,7 @@ _PUBLIC = {
     "VocabularyAdaptationCallback": "hubadapt.training.guards",
     "HubCardMixin": "hubadapt.integrations.card_mixin",
     "HubStageCallback": "hubadapt.integrations.hub_callback",
+    "LEPCallback": "hubadapt.integrations.lep_callback",
     "VocabMap": "hubadapt.vocab_map",
     "UserError": "hubadapt.errors",
 }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
-from hubadapt.errors import HubError, UserError
 from hubadapt.hub.client import hub_api
 from hubadapt.hub.commit import require_write
 from hubadapt.hub.plan import RepositoryPlan, folder_plan
 from hubadapt.hub.publish import publish_branch
+from hubadapt.integrations.background import Background, linked
 from hubadapt.integrations.own_run import OwnRun
 from hubadapt.integrations.training_record import Training
 from hubadapt.portable import make_portable
@@ -53,8 +51,7 @@ class HubStageCallback(TrainerCallback):  # type: ignore[misc]
         self._repository = repository
         self._token, self._endpoint = token, endpoint
         self._private = private
-        self._uploads: dict[str, Future[None]] = {}
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hubadapt-push")
+        self._background = Background("hubadapt-push")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop before anything is spent if nothing could be published."""
@@ -67,32 +64,16 @@ class HubStageCallback(TrainerCallback):  # type: ignore[misc]
             return
         revision = f"step-{state.global_step}"
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        snapshot = _linked(checkpoint, Path(args.output_dir) / _SNAPSHOTS / revision)
+        snapshot = linked(checkpoint, Path(args.output_dir) / _SNAPSHOTS / revision)
         make_portable(snapshot)
         beside = self._run.beside(Training(args, state), snapshot, self._repository)
         plan = folder_plan(self._repository, snapshot, beside, revision=revision)
-        self._uploads[revision] = self._worker.submit(self._publish, snapshot, plan)
+        self._background.submit(revision, self._publish, snapshot, plan)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Wait for the uploads; the first that failed is raised, after all were tried."""
-        self._worker.shutdown(wait=True)
-        failed = {revision: upload.exception() for revision, upload in self._uploads.items() if upload.exception()}
-        for revision, error in failed.items():
-            if not isinstance(error, UserError):
-                raise error  # type: ignore[misc]
-            raise HubError(
-                f"{len(failed)} of {len(self._uploads)} checkpoints were not published, the first {revision}: "
-                f"{error.problem}",
-                error.hint,
-            ) from error
+        self._background.finish("checkpoints were not published")
 
     def _publish(self, snapshot: Path, plan: RepositoryPlan) -> None:
         publish_branch(plan, token=self._token, endpoint=self._endpoint, private=self._private)
         shutil.rmtree(snapshot)
-
-
-def _linked(source: Path, target: Path) -> Path:
-    """A folder of hard links to another's files, which stay when that is deleted."""
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, copy_function=os.link)
-    return target

@@ -50,8 +50,18 @@ class OwnRun:
             repository: Hub id it is published under.
         """
         manifest = with_training(self.manifest, training, folder, published=frozenset(self.addresses))
-        names = Names(manifest, repository.split("/")[0], given={**self.addresses, ARTIFACT: repository})
-        artifact = next(made for made in manifest.artifacts() if made.name == ARTIFACT)
+        return self.texts(manifest, ARTIFACT, repository)
+
+    def texts(self, manifest: Manifest, name: str, repository: str) -> tuple[Upload, ...]:
+        """The cards of an artifact that is published for itself, and the pictures that they show.
+
+        Args:
+            manifest: The run's, with what made the artifact.
+            name: The artifact's.
+            repository: Hub id it is published under.
+        """
+        names = Names(manifest, repository.split("/")[0], given={**self.addresses, name: repository})
+        artifact = next(made for made in manifest.artifacts() if made.name == name)
         notes = self.folder / NOTES_NAME
         words = notes.read_text(encoding="utf-8") if notes.is_file() else ""
         return (*model_texts(manifest, artifact, names, words), *report_files(self.manifest, self.folder))

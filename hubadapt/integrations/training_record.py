@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -51,8 +51,19 @@ def with_training(manifest: Manifest, training: Training, folder: Path, *, publi
         seconds=_last(state.log_history, "train_runtime").get("train_runtime", 0.0),
         fingerprint=fingerprint({"kind": "train", **params}),
     )
-    stages = tuple(_without_models(stage, published) for stage in manifest.stages)
-    return manifest.model_copy(update={"stages": (*stages, record)})
+    before = without_models(manifest, published)
+    return before.model_copy(update={"stages": (*before.stages, record)})
+
+
+def without_models(manifest: Manifest, kept: Collection[str]) -> Manifest:
+    """A manifest without the models that its stages made, but for those kept: cards name no others as parents."""
+    stages = tuple(
+        stage.model_copy(
+            update={"artifacts": tuple(made for made in stage.artifacts if made.kind != "model" or made.name in kept)}
+        )
+        for stage in manifest.stages
+    )
+    return manifest.model_copy(update={"stages": stages})
 
 
 def changed_arguments(arguments: Any) -> dict[str, Any]:
@@ -65,12 +76,6 @@ def changed_arguments(arguments: Any) -> dict[str, Any]:
         if item.init and plain and value != default and not any(word in item.name for word in _PRIVATE):
             changed[item.name] = value
     return {name: str(value) if isinstance(value, str) else value for name, value in sorted(changed.items())}
-
-
-def _without_models(stage: StageRecord, kept: frozenset[str]) -> StageRecord:
-    """A stage's record without the models it made, but for those kept."""
-    made = tuple(artifact for artifact in stage.artifacts if artifact.kind != "model" or artifact.name in kept)
-    return stage.model_copy(update={"artifacts": made})
 
 
 def _last(history: list[Mapping[str, Any]], prefix: str) -> dict[str, float]:
