@@ -9,6 +9,7 @@ from hubadapt.card.citation import citation
 from hubadapt.card.comparison import comparison, worse
 from hubadapt.card.energy import consumption, emissions_front
 from hubadapt.card.model_index import model_index
+from hubadapt.card.notes import split_notes, with_own
 from hubadapt.card.render import render
 from hubadapt.card.words import ENGLISH, Words, card_languages, card_name
 from hubadapt.hub_lists import hub_lists
@@ -34,18 +35,22 @@ def model_card(
         manifest: The run.
         artifact: A model of it.
         names: What things are called on the Hub.
-        notes: The owner's own words, included untouched.
+        notes: The owner's own words, included untouched, with metadata of their own on top if they like.
         language: English, or a language of `card_languages`; the metadata stand in the English one alone.
+
+    Raises:
+        CardError: The notes' metadata cannot be read, or name a key that the card computes.
     """
     words, rows = Words(language), comparison(manifest, artifact)
+    own, said = split_notes(notes)
     return render(
         "model_card.md.jinja",
-        _model_front(manifest, artifact, names) if language == ENGLISH else None,
+        with_own(_model_front(manifest, artifact, names), own) if language == ENGLISH else None,
         words,
         manifest=manifest,
         artifact=artifact,
         names=names,
-        notes=notes,
+        notes=said,
         parents=parents(manifest, artifact),
         comparison=rows,
         worse=worse(rows),
