@@ -243,7 +243,8 @@ def _grown(
     protected = _protected(context, start)
     first_id, additions = _first_id(context, config, start), learnt(words, protected)
     asked = None if config.new_tokens == "auto" else int(config.new_tokens)
-    size, sweep = choose_size(start, additions, _held_out(context), first_id=first_id, asked=asked)
+    held_out = measured_passages(context.latest_folder("dataset"), context.manifest.language)
+    size, sweep = choose_size(start, additions, held_out, first_id=first_id, asked=asked)
     grow = partial(added, start, new_tokens=size, first_id=first_id)
     grown = grow(additions)
     if config.method == "extend":
@@ -253,16 +254,16 @@ def _grown(
     return _Built(grown, facts, lambda: grow(learnt(dict(reversed(words.items())), protected)), sweep, unprotected)
 
 
-def _held_out(context: StageContext) -> list[str]:
-    """Text of the language that nothing is learnt from."""
-    texts = read_split(context.latest_folder("dataset"), "test", context.manifest.language)
-    return passages(texts, characters=_SAMPLE)
+def measured_passages(dataset: Path, language: str) -> list[str]:
+    """Text of a dataset folder's held-out split, from which nothing is learnt, that densities are measured on."""
+    return passages(read_split(dataset, "test", language), characters=_SAMPLE)
 
 
 def _gain(context: StageContext, content: dict[str, Any], built: _Built) -> tuple[Gain, tuple[Made, ...]]:
     """What the vocabulary gains, and the folder with the picture of it, where there are sizes to draw."""
     language = context.manifest.language
-    gain = gain_of(content, built.vocabulary, _held_out(context), scripts_of(language), sweep=built.sweep)
+    held_out = measured_passages(context.latest_folder("dataset"), language)
+    gain = gain_of(content, built.vocabulary, held_out, scripts_of(language), sweep=built.sweep)
     if gain.sweep is None:
         return gain, ()
     folder = context.folder / "density"
@@ -275,7 +276,8 @@ def _price(context: StageContext, built: _Built, trial: Trial) -> dict[str, Any]
     if built.unprotected is None:
         return {}
     protected, judged = read_english(context.latest_folder("dataset"))
-    density = characters_per_token(built.unprotected.tokenizer, _held_out(context))
+    held_out = measured_passages(context.latest_folder("dataset"), context.manifest.language)
+    density = characters_per_token(built.unprotected.tokenizer, held_out)
     texts = {"protected": len(protected), "judged": len(judged), "unprotected": asdict(density)}
     return {"english": texts | asdict(changed_english(trial, judged))}
 

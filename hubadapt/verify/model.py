@@ -18,8 +18,9 @@ from hubadapt.manifest import MANIFEST_NAME
 from hubadapt.model import load_model, load_tokenizer
 from hubadapt.verify.card import card_findings
 from hubadapt.verify.case import Case
+from hubadapt.verify.density import density_findings
 from hubadapt.verify.files import file_findings
-from hubadapt.verify.finding import Finding, differs, same
+from hubadapt.verify.finding import Finding, differs, not_measured, same
 from hubadapt.verify.foreign_code import require_no_code
 from hubadapt.verify.gates import gate_findings
 from hubadapt.verify.numbers import Numbers, measure_again, number_findings
@@ -31,6 +32,7 @@ from hubadapt.verify.texts import fetch_texts
 from hubadapt.verify.written import snippet_findings
 
 T = TypeVar("T")
+_REPEAT = "of the run itself; `hubadapt run` with the card's recipe repeats it"
 _BROKEN = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError)
 
 
@@ -57,10 +59,12 @@ def verify_model(case: Case, report: Callable[[str], object] = lambda step: None
         found += _table_findings(case, own)
         found += _model_findings(case, own, texts)
         report("trying the gates")
-        found += gate_findings(own, case.record, _or_reason(lambda: _fetched(case.base)))
+        base = _or_reason(lambda: _fetched(case.base))
+        found += density_findings(own, case.record, base, texts)
+        found += gate_findings(own, case.record, base)
     if isinstance(case.before, Source):
         report("measuring the model before")
-    return [*found, *_before_findings(case, texts)]
+    return [*found, *_before_findings(case, texts), not_measured("times, losses and energy", _REPEAT)]
 
 
 def read_model_elsewhere(case: Case, *, endpoint: str, python: str) -> list[Finding]:

@@ -62,6 +62,23 @@ def fetch_texts(texts: Texts) -> Path:
             failed = failed or error
             continue
         if hash_file(path) == texts.file.sha256:
+            _require_columns(path, id)
             return path.parent.parent
         failed = HubError(f"{texts.file.path} of {id} is no longer what was measured on.", "Push the run again.")
     raise failed or HubError("the texts are not published.", "Push the run again.")
+
+
+def _require_columns(path: Path, id: str) -> None:
+    """Stop at a file that is no table of texts, whatever its hash.
+
+    Raises:
+        HubError: It is none.
+    """
+    import pyarrow.parquet
+
+    try:
+        columns = {*pyarrow.parquet.read_schema(path).names}
+    except (pyarrow.ArrowException, OSError) as error:
+        raise HubError(f"{path.name} of {id} is no Parquet file: {error}.", "Push the run again.") from error
+    if not {"text", "language"} <= columns:
+        raise HubError(f"{path.name} of {id} has no columns `text` and `language`.", "Push the run again.")

@@ -103,10 +103,17 @@ def test_a_published_model_holds_in_every_number_and_what_is_not_measured_has_a_
     gates = next(record for record in published.manifest.stages if record.kind == "tokenizer").facts["gates"]
     tried = {what.removeprefix("faults, gate ") for what in held if what.startswith("faults, gate ")}
     assert tried == {gate["name"] for gate in gates} - {"repeatable"}
+    density = next(
+        record.facts["characters_per_token"] for record in published.manifest.stages if record.kind == "tokenizer"
+    )
+    assert held["characters per token of the tokenizer"]["measured"] == pytest.approx(density["new"]["value"])
+    assert held["floor of characters per token"]["measured"] == pytest.approx(density["floor"]["value"])
     others = {"ids of a recorded text", "logits after it", "output of the usage snippet", "sha256", "tables"}
     assert others | {"numbers in README.md", "numbers in README_ru.md"} <= set(held)
     open_ones = by_verdict(findings, "not measured")
-    assert set(open_ones) == {"6 speeds", "before: 6 speeds", "faults, gate repeatable"}
+    assert set(open_ones) == {
+        "6 speeds", "before: 6 speeds", "faults, gate repeatable", "5 sizes of vocabulary", "times, losses and energy",
+    }  # fmt: skip
     assert all(finding["reason"] for finding in open_ones.values())
 
 
