@@ -13,6 +13,7 @@ from hubadapt.corpus.dataset import read_split
 from hubadapt.model import copy_tokenizer, load_model, load_tokenizer
 from hubadapt.portable import make_portable
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
+from hubadapt.training.loss_curve import draw_losses
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap
 
 
@@ -57,7 +58,10 @@ def run(context: StageContext, config: Config) -> StageResult:
     folder = context.folder / "model"
     _write(source, folder, learner, first_new)
     shutil.rmtree(context.folder / "checkpoints", ignore_errors=True)
-    return StageResult(made=(Made("pretrain", "model", folder, "base"),), facts=facts)
+    log = context.folder / "training"
+    draw_losses(facts["losses"], log / "loss.png")
+    made = (Made("pretrain", "model", folder, "base"), Made("training", "report", log, "base"))
+    return StageResult(made=made, facts=facts)
 
 
 def _train(

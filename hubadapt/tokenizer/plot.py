@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubadapt.errors import CorpusError
-from hubadapt.manifest import write_atomic
+from hubadapt.figure import INK, PALE, figure
 from hubadapt.tokenizer.report import LanguageReport, Report
 from hubadapt.tokenizer.sweep import Sweep, ends_rising
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _PALE = "#1f5a93", "#6b6b6b"
 _IN_A_ROW = 3
-_SETTINGS = {
-    "svg.hashsalt": "hubadapt",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 
 
 @dataclass(frozen=True)
@@ -102,26 +92,16 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
         curves: At least one.
         path: Ends in `.png` (at 200 dots per inch) or `.svg`.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     across = min(len(curves), _IN_A_ROW)
     down = -(-len(curves) // across)
-    kind = path.suffix.removeprefix(".")
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(5 if across == 1 else 3.6 * across, 3.2 * down), layout="constrained")
-        panels = figure.subplots(down, across, squeeze=False, sharey=True).flat
+    with figure(path, (5 if across == 1 else 3.6 * across, 3.2 * down)) as drawn:
+        panels = drawn.subplots(down, across, squeeze=False, sharey=True).flat
         for number, panel in enumerate(panels):
             if number < len(curves):
                 _draw(panel, curves[number], first=number % across == 0)
             else:
                 panel.set_axis_off()
-        figure.axes[0].set_ylim(0, 1.12 * max(curve.floor for curve in curves))
-        image = io.BytesIO()
-        # Dates and versions would make equal figures differ.
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(image, format=kind, dpi=200, metadata=metadata)
-    write_atomic(path, image.getvalue())
+        drawn.axes[0].set_ylim(0, 1.12 * max(curve.floor for curve in curves))
 
 
 def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
@@ -130,8 +110,8 @@ def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
     x, y = list(curve.new_tokens), list(curve.characters_per_token)
     low, high = ([value + sign * error for value, error in zip(y, curve.stderr, strict=True)] for sign in (-1, 1))
     _levels(panel, curve.floor, curve.base)
-    panel.fill_between(x, low, high, color=_INK, alpha=0.2, linewidth=0)
-    panel.plot(x, y, color=_INK, marker="o", markersize=3, linewidth=1.4)
+    panel.fill_between(x, low, high, color=INK, alpha=0.2, linewidth=0)
+    panel.plot(x, y, color=INK, marker="o", markersize=3, linewidth=1.4)
     panel.set_title(curve.title)
     panel.set_xlabel("new tokens")
     if first:
@@ -146,20 +126,20 @@ def _draw(panel: Axes, curve: Curve, *, first: bool) -> None:
 def _levels(panel: Axes, floor: float, base: float) -> None:
     """Name the two lines where the curve is not: above the one at the right, below the other at the left."""
     for height, style, name, x, above in ((floor, "--", "floor", 1, True), (base, ":", "base", 0, False)):
-        panel.axhline(height, color=_PALE, linestyle=style, linewidth=1)
+        panel.axhline(height, color=PALE, linestyle=style, linewidth=1)
         panel.annotate(
             f"{name} {height:.2f}", (x, height), xycoords=("axes fraction", "data"),
             xytext=(-4 if x else 4, 3 if above else -3), textcoords="offset points",
-            ha="right" if x else "left", va="bottom" if above else "top", color=_PALE,
+            ha="right" if x else "left", va="bottom" if above else "top", color=PALE,
         )  # fmt: skip
 
 
 def _mark(panel: Axes, point: tuple[int, float], name: str, *, right: bool) -> None:
     """Mark a size; its figures stand at the bottom, where no curve passes."""
     x, y = point
-    panel.plot([x, x], [0, y], color=_INK, linewidth=0.8)
-    panel.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=_INK, markeredgewidth=1.4)
+    panel.plot([x, x], [0, y], color=INK, linewidth=0.8)
+    panel.plot([x], [y], marker="o", markersize=8, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4)
     panel.annotate(
         name, (x, 0), xytext=(4 if right else -4, 4), textcoords="offset points",
-        ha="left" if right else "right", color=_INK,
+        ha="left" if right else "right", color=INK,
     )  # fmt: skip

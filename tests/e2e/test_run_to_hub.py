@@ -109,7 +109,7 @@ def test_every_repository_gets_one_commit_and_a_second_push_makes_none(push, pub
 
 
 def test_the_hub_holds_exactly_the_files_of_the_manifest_and_a_card(published, api):
-    pictures = {"model": {"density/characters_per_token.png"}, "dataset": set()}
+    pictures = {"model": {"density/characters_per_token.png", "training/loss.png"}, "dataset": set()}
     for artifact in published.manifest.artifacts():
         if artifact.kind not in pictures:
             continue

@@ -25,6 +25,7 @@ LAYERS = (
         "model",
         "machine",
         "energy",
+        "figure",
         "secret_scan",
         "usage",
         "lineage",
