@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,12 +57,10 @@ def verify_model(case: Case, report: Callable[[str], object] = lambda step: None
     with _alone(folder, case.files, case.published.at) as own:
         report("measuring the model")
         found += card_findings(folder, case.record, case.artifact, case.names)
-        found += _table_findings(case, own)
         found += _model_findings(case, own, texts)
+        found += _table_findings(case, own)
         report("trying the gates")
-        base = _or_reason(lambda: _fetched(case.base))
-        found += density_findings(own, case.record, base, texts)
-        found += gate_findings(own, case.record, base)
+        found += _tokenizer_findings(case, own, texts)
     if isinstance(case.before, Source):
         report("measuring the model before")
     return [*found, *_before_findings(case, texts), not_measured("times, losses and energy", _REPEAT)]
@@ -108,18 +107,19 @@ def _model_findings(case: Case, folder: Path, texts: Path | str) -> Iterator[Fin
 
 def _before_findings(case: Case, texts: Path | str) -> Iterator[Finding]:
     name = case.artifact.of
-    found: Numbers = ""
-    try:
-        source = _fetched(case.before)
-        if isinstance(source, Path) and isinstance(case.before, Source):
-            with _alone(source, case.before.files, case.before.published.at) as folder:
-                found = _numbers(case, name, *_load(folder), texts)
-        else:
-            found = str(source)
-    except UserError as error:
-        found = error.problem.removesuffix(".")
+    found: Numbers
+    if isinstance(case.before, str):
+        found = case.before
+    else:
+        found = _or_reason(partial(_numbers_before, case, case.before, texts))
     for finding in number_findings(name, case.record, {}, found):
         yield finding.about("before: " + finding.what)
+
+
+def _numbers_before(case: Case, source: Source, texts: Path | str) -> Numbers:
+    folder = download(source.published, source.files)
+    with _alone(folder, source.files, source.published.at) as view:
+        return _numbers(case, case.artifact.of, *_load(view), texts)
 
 
 def _numbers(case: Case, name: str, model: Any, tokenizer: Any, texts: Path | str) -> Numbers:
@@ -127,6 +127,27 @@ def _numbers(case: Case, name: str, model: Any, tokenizer: Any, texts: Path | st
         return texts
     languages = list(dict.fromkeys(metric.language for metric in case.record.metrics() if metric.model == name))
     return measure_again(model, tokenizer, texts, case.record, languages)
+
+
+def _tokenizer_findings(case: Case, own: Path, texts: Path | str) -> Iterator[Finding]:
+    """What there is to find beside the base's tokenizer; where that is not to be had, why."""
+
+    def findings(base: Path | str) -> list[Finding]:
+        return [*density_findings(own, case.record, base, texts), *gate_findings(own, case.record, base)]
+
+    if isinstance(case.base, str):
+        yield from findings(case.base)
+    else:
+        found = _or_reason(partial(_beside_base, case.base, findings))
+        yield from findings(found) if isinstance(found, str) else found
+
+
+def _beside_base(source: Source, findings: Callable[[Path], list[Finding]]) -> list[Finding]:
+    folder = download(source.published, source.files)
+    with _alone(folder, source.files, source.published.at) as view:
+        require_no_code(view, source.published.at)
+        load_tokenizer(view)
+        return findings(view)
 
 
 def _table_findings(case: Case, folder: Path) -> Iterator[Finding]:
@@ -137,10 +158,6 @@ def _table_findings(case: Case, folder: Path) -> Iterator[Finding]:
         yield differs("tables", "the record", "config.json", problem.problem)
     if not problems:
         yield same("tables", "size and ties")
-
-
-def _fetched(source: Source | str) -> Path | str:
-    return source if isinstance(source, str) else download(source.published, source.files)
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

@@ -15,6 +15,8 @@ from hubadapt.types import Manifest, Metric
 from hubadapt.verify.card import Claims
 from hubadapt.verify.finding import Finding, differs, not_measured, number
 
+_MOST_TOKENS = 4096
+
 Numbers = Mapping[tuple[str, str], Ratio] | str
 """What was measured, by name and language; or why nothing was."""
 
@@ -84,6 +86,8 @@ def measure_again(model: Any, tokenizer: Any, folder: Path, record: Manifest, la
     params = next((stage.params for stage in record.stages if stage.kind == "evaluate"), {})
     try:
         config = Config(**params)
+        if config.new_tokens > _MOST_TOKENS:
+            return f"each text would be continued by {config.new_tokens:,} tokens"
         texts = {language: held_out_passages(folder, language, config) for language in languages}
         return {
             (name, language): measure(model, tokenizer, chosen, config)
