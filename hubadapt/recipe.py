@@ -15,6 +15,8 @@ from hubadapt.registry import suggest
 from hubadapt.secret_scan import find_secrets
 from hubadapt.stages import Stage, StageConfig, find_stage
 
+# A Hub takes 96 characters: the run's name, at most 60, and "-propagate-" with a sibling's.
+_LONGEST_SIBLING = 25
 _NAME = r"^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$"
 
 
@@ -49,6 +51,8 @@ class _Head(BaseModel):
             # A name becomes a folder and part of a repository's name; "base" is taken.
             if name == "base" or not re.fullmatch(_NAME, name):
                 raise ValueError(f"{name!r} cannot be a sibling's name")
+            if len(name) > _LONGEST_SIBLING:
+                raise ValueError(f"{name!r} has {len(name)} characters; there is room for {_LONGEST_SIBLING}")
         return siblings
 
 

@@ -91,6 +91,11 @@ def explained(what: str, *, write: bool = False, endpoint: str | None = None) ->
 
 def _explanation(error: Exception, what: str, hub: str, *, write: bool) -> HubError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OfflineModeIsEnabled):
+        return HubError(
+            f"{what} is asked of {hub}, while HF_HUB_OFFLINE is set.",
+            "unset HF_HUB_OFFLINE ; it keeps you from a Hub on your own machine, too.",
+        )
     if isinstance(error, _SILENT):
         return HubError(
             f"the Hub at {hub} does not answer ({what}).",

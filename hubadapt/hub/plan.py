@@ -25,7 +25,10 @@ Source = tuple[Path, tuple[FileEntry, ...]]
 """A folder and its files."""
 
 _ALLOWED = (".safetensors", ".json", ".jinja", ".model", ".parquet", ".md", ".yaml", ".png", ".svg")
-LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md")
+LICENCE_FILES = (
+    *(name + end for name in ("LICENSE", "LICENCE", "COPYING", "NOTICE") for end in ("", ".txt", ".md")),
+    "USE_POLICY.md",
+)
 """Files that go with every copy of a model: Apache 2.0 §4 and the Llama licences §1.b ask for them."""
 # What a trainer keeps for itself: names of this machine's folders, among other things.
 _NEVER = ("README.md", "trainer_state.json")

@@ -87,6 +87,15 @@ def test_a_hub_that_does_not_answer_is_named(check_base):
     check_base("some/base", f"the Hub at {environment.CLOSED_PORT} does not answer (some/base).", ANSWER)
 
 
+def test_a_process_that_is_to_stay_offline_is_told_so(check_base, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    check_base(
+        "some/base",
+        f"some/base is asked of {environment.CLOSED_PORT}, while HF_HUB_OFFLINE is set.",
+        "unset HF_HUB_OFFLINE ; it keeps you from a Hub on your own machine, too.",
+    )
+
+
 @pytest.mark.parametrize(("status", "reason"), [(500, "out of order"), (503, "back soon")])
 def test_a_hub_in_trouble_is_quoted(check_base, at_hub, status, reason):
     with stub_hub.answering(lambda method, path: (status, {}, {"error": reason})) as endpoint, at_hub(endpoint):

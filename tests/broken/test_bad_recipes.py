@@ -123,6 +123,10 @@ def sibling_outside(content):
     content["siblings"] = {"../up": "./base"}
 
 
+def sibling_with_a_long_name(content):
+    content["siblings"] = {"n" * 26: "./base"}
+
+
 def unknown_method(content):
     content["stages"][2]["embed"]["method"] = "means"
 
@@ -216,6 +220,12 @@ def corpus_in_no_language(content):
             sibling_outside,
             "RECIPE has a bad value for 'siblings': Value error, '../up' cannot be a sibling's name "
             "(found \"{'../up': './base'}\").",
+            "See `hubadapt stages` for what each key takes.",
+        ),
+        (
+            sibling_with_a_long_name,
+            f"RECIPE has a bad value for 'siblings': Value error, '{'n' * 26}' has 26 characters; there is room "
+            f"for 25 (found \"{{'{'n' * 26}': './base'}}\").",
             "See `hubadapt stages` for what each key takes.",
         ),
         (unknown_method, "there is no initialisation 'means'.", "Did you mean 'mean'?"),

@@ -17,8 +17,8 @@ def files_of(workshop) -> dict[str, set[str]]:
 
 @pytest.fixture
 def licensed(workshop):
-    """A run whose base has a licence file and a notice."""
-    for name in ("LICENSE", "NOTICE"):
+    """A run whose base has licence files and a notice."""
+    for name in ("LICENSE", "NOTICE", "COPYING"):
         (workshop.folder / "base" / name).write_text(f"Text of the {name}.\n", "utf-8")
     workshop.content["stages"] = workshop.content["stages"][:3]
     workshop.write()
@@ -28,8 +28,8 @@ def licensed(workshop):
 
 def test_a_folders_licence_files_travel_with_it_and_with_every_model_made_from_it(licensed):
     files = files_of(licensed)
-    assert {"LICENSE", "NOTICE"} <= files["pico-ru-source-base"] & files["pico-ru-embed"]
-    assert not {"LICENSE", "NOTICE"} & files["pico-ru-corpus"]
+    assert {"LICENSE", "NOTICE", "COPYING"} <= files["pico-ru-source-base"] & files["pico-ru-embed"]
+    assert not {"LICENSE", "NOTICE", "COPYING"} & files["pico-ru-corpus"]
 
 
 def test_those_of_a_model_on_the_hub_come_from_its_cache(hub, at_hub, tmp_path, monkeypatch):
