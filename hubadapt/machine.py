@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -24,13 +25,14 @@ def packages() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str]:
-    """Processor, cores and memory, in words."""
+    """Processor, cores, memory and, where there are any that torch can use, graphics cards, in words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory / 2**30:.0f} GiB",
         "system": platform.system(),
+        **_graphics(),
     }
 
 
@@ -61,6 +63,15 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _graphics() -> dict[str, str]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    names = Counter(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))
+    return {"graphics": ", ".join(f"{count} × {name}" for name, count in names.items())}
 
 
 def _processor() -> str:

@@ -194,7 +194,7 @@ class Manifest(Noun):
         siblings: Other tunes of the base, by name.
         recipe: The recipe's text, verbatim.
         packages: Versions of the packages that decide results, by name.
-        hardware: Processor, cores and memory of the machine that ran it.
+        hardware: Processor, cores, memory and graphics cards of the machine that ran it.
         stages: Records, in the order they ran.
     """
 
