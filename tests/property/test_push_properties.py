@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubadapt.hub.changes import Standing, changed, git_blob, removed, standing
@@ -68,49 +68,50 @@ runs = st.builds(
     texts,
     st.dictionaries(st.sampled_from(["a.json", "b.json"]), texts),
 )
-steps = st.one_of(
+acts = st.one_of(
     st.tuples(st.just("run"), runs),
     st.tuples(st.just("words"), texts | st.just("")),
-    st.tuples(st.just("edit"), st.tuples(st.sampled_from(["README.md", "a.json", "b.json", "own.txt"]), texts)),
+    st.tuples(st.just("edit"), st.sampled_from(["README.md", "a.json", "b.json", "own.txt"])),
     st.tuples(st.just("delete"), st.sampled_from(["a.json", "README.md"])),
-    st.tuples(st.just("push"), st.booleans()),
     st.tuples(st.just("lose the receipt"), st.none()),
 )
+pushes = st.sampled_from([None, "push", "push", "replace"])
 
 
-@given(runs, st.lists(steps, max_size=12))
-def test_pushes_keep_words_stop_at_edits_and_settle(run, done):
+@settings(max_examples=150)
+@given(runs, st.lists(st.tuples(acts, pushes), max_size=8))
+def test_pushes_keep_words_stop_at_edits_and_settle(run, steps):
     world = World(run)
     assert world.push() == len(run)
-    for what, how in done:
-        before = dict(world.hub)
+    for (what, how), push in steps:
         if what == "run":
             world.run = how
         elif what == "words":
             world.write_words(how)
-        elif what == "edit":
-            world.hub[how[0]] = (TAGGED if how[0] == "README.md" else "edited: ") + how[1]
+        elif what == "edit" and how in {*world.hub, "own.txt"}:
+            world.hub[how] = world.hub.get(how, "") + "edited\n"
         elif what == "delete":
             world.hub.pop(how, None)
         elif what == "lose the receipt":
             world.receipt = None
-        elif world.push(replace=how) is None:
+        before, ours = dict(world.hub), {*world.receipt.files} if world.receipt else set()
+        if push and world.push(replace=push == "replace") is None:
             assert world.hub == before
-        else:
-            check_settled(world, before, replaced=how)
+        elif push:
+            check_settled(world, before, ours, replaced=push == "replace")
 
 
-def check_settled(world: World, before: dict[str, str], *, replaced: bool) -> None:
-    """After a push: what the run makes stands there, words are kept, nothing is left to send."""
+def check_settled(world: World, before: dict[str, str], ours: set[str], *, replaced: bool) -> None:
+    """After a push: what the run makes stands there and nothing else of ours, words are kept, no more is to be sent."""
     for path, text in world.run.items():
         split = split_words(world.hub[path])
         assert (split[0] if split else world.hub[path]) == text
+    assert not {*world.hub} & (ours - {*world.run})
     kept = split_words(before.get("README.md", ""))
     if kept:
         assert split_words(world.hub["README.md"])[1] == kept[1]
     assert world.hub.get("own.txt") == before.get("own.txt")
     if not replaced:
-        edited = {path: text for path, text in before.items() if text.startswith("edited: ")}
+        edited = {path: text for path, text in before.items() if text.endswith("edited\n")}
         assert edited.items() <= world.hub.items()
-        assert kept or "README.md" not in before
     assert world.push() == 0
