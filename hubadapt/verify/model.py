@@ -57,8 +57,9 @@ def verify_model(case: Case, report: Callable[[str], object] = lambda step: None
     with _alone(folder, case.files, case.published.at) as own:
         report("measuring the model")
         found += card_findings(folder, case.record, case.artifact, case.names)
-        found += _model_findings(case, own, texts)
-        found += _table_findings(case, own)
+        with _usable(case.published.at):
+            found += _model_findings(case, own, texts)
+            found += _table_findings(case, own)
         report("trying the gates")
         found += _tokenizer_findings(case, own, texts)
     if isinstance(case.before, Source):
@@ -118,7 +119,8 @@ def _before_findings(case: Case, texts: Path | str) -> Iterator[Finding]:
 
 def _numbers_before(case: Case, source: Source, texts: Path | str) -> Numbers:
     folder = download(source.published, source.files)
-    with _alone(folder, source.files, source.published.at) as view:
+    at = source.published.at
+    with _alone(folder, source.files, at) as view, _usable(at):
         return _numbers(case, case.artifact.of, *_load(view), texts)
 
 
@@ -161,17 +163,23 @@ def _table_findings(case: Case, folder: Path) -> Iterator[Finding]:
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
-    """A model in float32 and its tokenizer.
+    """A model in float32 and its tokenizer."""
+    require_no_code(folder, str(folder))
+    return load_model(folder), load_tokenizer(folder)
+
+
+@contextmanager
+def _usable(what: str) -> Iterator[None]:
+    """Run what loads and uses a model: whatever transformers raises of files that fit together badly becomes one error.
 
     Raises:
-        ModelError: They cannot be loaded.
+        ModelError: It cannot be loaded or used.
     """
-    require_no_code(folder, str(folder))
     try:
-        return load_model(folder), load_tokenizer(folder)
+        yield
     except _BROKEN as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{folder} cannot be loaded: {reason}", "Push the run again.") from error
+        reason = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
+        raise ModelError(f"{what} cannot be used: {reason}", "Push the run again.") from error
 
 
 def _or_reason(call: Callable[[], T]) -> T | str:

@@ -146,9 +146,10 @@ def test_a_configuration_that_names_code_is_refused_before_it_is_loaded(refused,
     refused(f"coded-{name.partition('.')[0]}", changes, problem)
 
 
-def test_a_configuration_of_another_size_is_named(refused, published):
+def test_a_configuration_of_another_size_or_that_is_no_text_is_named(refused, published):
     config = json.loads((published / "config.json").read_text("utf-8")) | {"hidden_size": 64}
-    refused("resized", {"config.json": json.dumps(config).encode()}, "MODEL cannot be loaded: ")
+    refused("resized", {"config.json": json.dumps(config).encode()}, "MODEL cannot be used: ")
+    refused("binary-config", {"config.json": b"\xff\xfe"}, "config.json of MODEL is no JSON: ")
 
 
 def refuse(outcome: pico.Outcome, problem: str, hint: str) -> None:

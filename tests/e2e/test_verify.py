@@ -230,3 +230,12 @@ def test_what_a_trainer_of_ones_own_publishes_holds_too(published, verify, at_hu
         code, (findings,) = verify(name, "--no-before")
         assert (code, wrong(findings)) == (0, [])
         assert "sha256" in by_verdict(findings, "same")
+
+
+@pytest.mark.usefixtures("ungated")
+def test_settings_that_break_only_when_the_model_writes_end_in_two_lines(changed, cli, at_hub, hub):
+    broken = edited(r'"output_hidden_states": \w+', '"output_hidden_states": 1e30')
+    with at_hub(hub.endpoint, hub.token):
+        outcome = cli("verify", changed("unwriting", {"generation_config.json": broken}), "--no-before")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert re.match(r"local/unwriting@\w+ cannot be used: .*float", outcome.err.splitlines()[-2])
