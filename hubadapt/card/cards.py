@@ -22,8 +22,10 @@ from hubadapt.usage import usage_snippet
 LICENCE_FILE = "LICENSE.md"
 # Kinds of licences that a dataset of such texts can only be published under by the owner's decision.
 _BINDING = ("no derivatives", "unknown")
-# Stages that read no other data than the corpus, and touch no model's body; of others, the card does not know.
+# Stages that touch no model's body; of stages that are not known here, the card does not know.
 _ROWS_ALONE = ("corpus", "tokenizer", "embed", "pretrain", "propagate", "evaluate", "sample")
+_WHOLE = ("continue",)
+"""Stages that read no other data than the corpus either, and train the base's body."""
 
 
 def model_card(
@@ -56,7 +58,8 @@ def model_card(
         worse=worse(rows),
         sample=_sample(manifest, artifact, names),
         replaced=any(record.facts.get("method") == "replace" for record in manifest.stages),
-        others=[record.kind for record in manifest.stages if record.kind not in _ROWS_ALONE],
+        others=_unknown(manifest),
+        body_learnt=_body_learnt(manifest, artifact),
         links=model_links(manifest, artifact),
         decisions=_decisions(model_links(manifest, artifact), names),
         shown=built_with(manifest.license),
@@ -65,6 +68,18 @@ def model_card(
         citation=citation(manifest, artifact, names),
         languages=_languages(manifest, language),
     )
+
+
+def _unknown(manifest: Manifest) -> list[str]:
+    """Kinds of stages that may have read anything."""
+    return [record.kind for record in manifest.stages if record.kind not in (*_ROWS_ALONE, *_WHOLE)]
+
+
+def _body_learnt(manifest: Manifest, artifact: Artifact) -> bool:
+    """Whether the body of a model may differ from its source's, by what was done until it was made."""
+    made = next(place for place, record in enumerate(manifest.stages) if artifact in record.artifacts)
+    whole = any(record.kind in _WHOLE for record in manifest.stages[: made + 1])
+    return bool(_unknown(manifest)) or (whole and artifact.of == "base")
 
 
 def source_card(manifest: Manifest, name: str, names: Names) -> str:

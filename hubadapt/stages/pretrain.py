@@ -69,10 +69,10 @@ def _train(
 ) -> tuple[Any, dict[str, Any]]:
     from hubadapt.evaluation.bits_per_byte import document_token
     from hubadapt.training.packing import pack
-    from hubadapt.training.row_trainer import Schedule, train_rows
+    from hubadapt.training.row_trainer import RowSchedule, train_rows
     from hubadapt.training.rows import RowTraining
 
-    schedule = Schedule(**config.model_dump(exclude={"block_size", "min_new_share"}))
+    schedule = RowSchedule(**config.model_dump(exclude={"block_size", "min_new_share"}))
     tokenizer = load_tokenizer(source)
     shape = (config.steps * config.batch_size, config.block_size)
 

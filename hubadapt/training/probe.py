@@ -26,7 +26,7 @@ from hubadapt.types import Progress, silent
 from hubadapt.vocab_map import Origin, VocabMap
 
 if TYPE_CHECKING:
-    from hubadapt.training.row_trainer import Schedule
+    from hubadapt.training.row_trainer import RowSchedule
 
 _NORMAL = 1.96
 
@@ -264,10 +264,10 @@ def _trained(model: Path, terms: _Terms, folder: Path, name: str, progress: Prog
     return learner.trained_rows()
 
 
-def _schedule(settings: ProbeSettings) -> Schedule:
-    from hubadapt.training.row_trainer import Schedule
+def _schedule(settings: ProbeSettings) -> RowSchedule:
+    from hubadapt.training.row_trainer import RowSchedule
 
-    return Schedule(
+    return RowSchedule(
         steps=settings.steps,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from hubadapt.learnt_rows import LearntRows, RowEmbedding, RowHead
+from hubadapt.training.learner import Learner
 from hubadapt.vocab_map import VocabMap
 
 
-class RowTraining(nn.Module):
+class RowTraining(Learner):
     """A causal language model of which only the new rows learn; its state dict holds what is learnt and nothing else.
 
     Input table and head are replaced in the model given, which must not be used for anything else afterwards. All else
@@ -58,17 +58,6 @@ class RowTraining(nn.Module):
         """The rows as they stand, shape (n_new, D): of the input table, and of the head where it is not tied."""
         with torch.no_grad():
             return (self.rows(),) if self.tied else (self.rows(), self.head_rows())
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Only what is learnt, so that a checkpoint is a few megabytes."""
-        return {name: parameter.detach() for name, parameter in self.named_parameters() if parameter.requires_grad}
-
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Put back what `state_dict` gave."""
-        learnt = self.state_dict()
-        for name, value in state_dict.items():
-            learnt[name].copy_(value)
-        return nn.modules.module._IncompatibleKeys([], [])
 
 
 def causal_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
