@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hubadapt.card.metadata import card_problems, record_problems
-from hubadapt.errors import CardError, ManifestError, UserError, raise_all
+from hubadapt.errors import CardError, HubError, ManifestError, UserError, raise_all
 from hubadapt.hashes import remembered
 from hubadapt.hub.collection import CollectionPlan, plan_collection
 from hubadapt.hub.fetch import cached_folder, source_folder
@@ -86,6 +86,7 @@ def prepare(run: Path, namespace: str, layout: Layout = "repositories") -> Draft
         )
     raise_all(open_questions(found.manifest.licences, found.manifest.license_decisions))
     raise_all(id_problems([plan.id for plan in found.plans], namespace))
+    raise_all(_doubles(found.plans))
     raise_all(secrets_in_files(found.plans))
     raise_all([error for plan in found.plans for error in _card_errors(plan, found.manifest)])
     return found
@@ -148,6 +149,19 @@ def _terms(manifest: Manifest) -> dict[str, Source]:
         for name, folder in folders.items()
         if folder is not None
     }
+
+
+def _doubles(plans: list[RepositoryPlan]) -> list[UserError]:
+    """What would be published where something else is, as a sibling named `source-base` beside the source `base`."""
+    owner = {(plan.type, plan.address): plan.name for plan in reversed(plans)}
+    return [
+        HubError(
+            f"{owner[plan.type, plan.address]} and {plan.name} would both be published as {plan.address}.",
+            "Give one of them another name in the recipe, or use the other --layout.",
+        )
+        for plan in plans
+        if owner[plan.type, plan.address] != plan.name
+    ]
 
 
 def _card_errors(plan: RepositoryPlan, manifest: Manifest) -> list[UserError]:

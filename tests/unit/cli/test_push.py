@@ -36,6 +36,16 @@ def test_a_private_push_would_make_no_space(cli, finished):
     assert "collection me/pico-ru  6 items" in outcome.out
 
 
+def test_two_things_under_one_name_are_refused(cli, finished_copy):
+    path = finished_copy.out / "hubadapt.json"
+    path.write_text(path.read_text("utf-8").replace('"instruct"', '"source-base"'), "utf-8")
+    outcome = cli("push", finished_copy.out, "--to", "me", "--dry-run", "--layout", "revisions")
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[0] == (
+        "base and propagate-instruct would both be published as me/pico-ru-source-base."
+    )
+
+
 def test_a_layout_that_is_none_is_refused(cli, finished):
     outcome = cli("push", finished.out, "--to", "me", "--layout", "branches")
     assert outcome.code == 2 and "'branches' is not one of" in outcome.err
