@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from hubadapt.verify.finding import Finding, differs, same
 Claims = dict[tuple[str, str], float]
 """Value of each number of a card's `model-index`, by name and language."""
 
-_NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w-])")
+_NUMBER = re.compile(r"(?<![\w.-])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d{1,3})?(?![\w-])")
 _WORD = re.compile(r"[^\W\d_]{3}")
 _SHOWN = 3
 
@@ -103,15 +104,33 @@ def changed_lines(card: str, recorded: str, *, words_alone: bool = False) -> lis
     wrong = []
     for line in map(str.strip, split_card(card)[1].splitlines()):
         shape = _NUMBER.sub("#", line)
-        if shape == line or line in known.get(shape, (line,)) or (words_alone and not _WORD.search(line)):
+        if shape == line or shape not in known or (words_alone and not _WORD.search(line)):
             continue
-        wrong.append((line, max(known[shape], key=partial(_equal_numbers, line))))
+        nearest = max(known[shape], key=partial(_agreeing, line))
+        if _agreeing(line, nearest) < len(_NUMBER.findall(line)):
+            wrong.append((line, nearest))
     return wrong
 
 
-def _equal_numbers(line: str, other: str) -> int:
+def _agreeing(line: str, other: str) -> int:
+    """How many numbers of one line are those of the other, up to the rounding of whichever has fewer digits."""
     pairs = zip(_NUMBER.findall(line), _NUMBER.findall(other), strict=False)
-    return sum(one == another for one, another in pairs)
+    return sum(_value(one) == _value(another) or _rounded(one, another) for one, another in pairs)
+
+
+def _rounded(one: str, other: str) -> bool:
+    apart = abs(_value(one) - _value(other))
+    return math.isfinite(apart) and apart <= 0.5000001 * max(_step(one), _step(other))
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))
+
+
+def _step(number: str) -> float:
+    """What its last digit stands for."""
+    mantissa, _, exponent = number.partition("e")
+    return float(f"1e{int(exponent or 0) - len(mantissa.partition('.')[2])}")
 
 
 def _rendered(record: Manifest, artifact: Artifact, names: Names, language: str) -> str:

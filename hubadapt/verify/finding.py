@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -44,7 +45,9 @@ def number(what: str, claimed: float, measured: float, *, within: float, reason:
         reason: Where that comes from.
     """
     verdict: Verdict = "same" if abs(claimed - measured) <= within else "differs"
-    return Finding(what, claimed, measured, verdict, within, reason)
+    # JSON has no word for what is no number.
+    found = measured if math.isfinite(measured) else str(measured)
+    return Finding(what, claimed, found, verdict, within, reason)
 
 
 def same(what: str, claimed: str) -> Finding:

@@ -56,6 +56,17 @@ def test_rows_without_a_word_are_passed_over_where_the_owner_may_have_such():
     assert changed_lines(own.replace("3.935", "1.935"), CARD, words_alone=True)
 
 
+def test_a_number_with_fewer_or_more_digits_is_the_same_number():
+    assert changed_lines(CARD.replace("0.5561 ± 0.0066", "0.56 ± 0.007"), CARD) == []
+    assert changed_lines(CARD, CARD.replace("0.5561 ± 0.0066", "0.56 ± 0.007")) == []
+    assert changed_lines(CARD.replace("0.5561 ±", "0.57 ±"), CARD)
+
+
+def test_numbers_that_no_float_holds_are_changed_ones():
+    assert changed_lines(CARD.replace("1e-05", "1e+999"), CARD)
+    assert changed_lines(CARD.replace("49,152", "9" * 400), CARD)
+
+
 def test_front_matter_is_no_line():
     assert changed_lines(CARD.replace("license: mit", "license: mit\nnumber: 5"), CARD + "number: 7\n") == []
 
