@@ -52,6 +52,7 @@ _STATUS = {
     403: _FORBIDDEN,
     409: _CHANGED,
     412: _CHANGED,
+    413: ("the Hub finds too large what {what} would get: {reason}", "Save it in more and smaller files, then again."),
     429: ("the Hub takes no more requests for now ({what}): {reason}", "Do the same again in {wait}."),
 }
 _WRITING = {
@@ -62,6 +63,8 @@ _WRITING = {
     ),
 }
 """What is said instead where the call was to write."""
+_TRANSFER = {401: _STATUS[401], 403: _WRITING[_FORBIDDEN]}
+_TRANSFER_STATUS = re.compile(r"HTTP status client error \((\d{3})\b")
 # hf_xet, which is written in Rust, tells of the system's errors by number in a text.
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 
@@ -107,7 +110,10 @@ def _explanation(error: Exception, what: str, hub: str, *, write: bool) -> HubEr
         return HubError(f"{what} is no Hub id: {reason}", "Write owner/name, or a folder as ./folder.")
     if isinstance(error, HfHubHTTPError):
         return _refusal(error, what, hub, write=write)
-    # hf_xet says with a plain ConnectionError that a transfer failed.
+    # hf_xet says with a plain ConnectionError that a transfer failed; where a Hub is in trouble, after three minutes.
+    status = _TRANSFER_STATUS.search(reason)
+    if status and (said := _TRANSFER.get(int(status[1]))):
+        return HubError(said[0].format(what=what), said[1])
     return HubError(f"the transfer of {what} failed: {reason}", "Push again; what has arrived is not sent twice.")
 
 

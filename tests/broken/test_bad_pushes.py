@@ -98,6 +98,18 @@ def test_a_refused_commit_leaves_a_repository_without_any_file_of_ours(push, hub
 
 
 @pytest.mark.parametrize(
+    ("status", "problem"),
+    [(401, "the Hub does not accept the token for {}."), (403, "the token may not write {}."),
+     (404, "the transfer of {} failed: ")],
+)  # fmt: skip
+def test_a_transfer_that_is_refused_is_told(push, status, problem):
+    name = f"sent-{status}"
+    outcome = push(name, lambda method, path: refusal(status) if "xet-write-token" in path else stub_hub.GOES_ON)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-2].startswith(problem.format(f"local/{name}-source-base"))
+
+
+@pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({"Retry_After": "7"}, 7),
