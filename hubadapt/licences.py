@@ -21,6 +21,8 @@ from hubadapt.licence_terms import STRICTNESS, Terms, first_words, fits, terms
 from hubadapt.types import LicenceLink, Manifest, ModelRef
 
 _SHOWN = 3
+_READERS = ("corpus", "finetune")
+"""Stages that read texts; `sources` of their facts has the licences."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def licence_chain(declared: Declared, models: Mapping[str, ModelRef], texts: Ite
 def chain_of(manifest: Manifest) -> tuple[LicenceLink, ...]:
     """The licence chain of a run from what its manifest holds of models, texts and decisions."""
     declared = Declared(manifest.name, manifest.license_name or manifest.license, manifest.license_decisions)
-    rows = [row for record in manifest.stages if record.kind == "corpus" for row in record.facts.get("sources", ())]
+    rows = [row for record in manifest.stages if record.kind in _READERS for row in record.facts.get("sources", ())]
     texts = [Text(row["source"], row["license"], bool(row.get("train_documents"))) for row in rows]
     return licence_chain(declared, manifest.sources(), texts)
 

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hubadapt.checkpoint import load_config, shard_map
+from hubadapt.checkpoint import find_tables, load_config, read_tensor, shard_map
 from hubadapt.errors import ModelError
 from hubadapt.loading import attempt, auto_tokenizer, open_tokenizer
-from hubadapt.portable import TOKENIZER_FILES
+from hubadapt.portable import TOKENIZER_FILES, make_portable
 
 _PROBES = ("Hello, world! 2026 = 1 + 2025\n\tdef f(x):", "Съешь же ещё этих мягких французских булок. नमस्ते 你好 🙂")
 
@@ -47,6 +47,26 @@ def load_tokenizer(folder: Path) -> Any:
             'Set "tokenizer_class": "PreTrainedTokenizerFast" in its tokenizer_config.json.',
         )
     return tokenizer
+
+
+def save_trained(model: Any, source: Path, folder: Path) -> None:
+    """Write a model whose weights were trained in float32, in the type of those it was loaded from, with its tokenizer.
+
+    Args:
+        model: As `load_model` gave it.
+        source: Where it was loaded from.
+        folder: Where to write it; replaced if it exists.
+    """
+    table = read_tensor(source, find_tables(load_config(source)).embedding)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.to(table.dtype).save_pretrained(folder)
+    # Trainers align the ids of special tokens in these with what they were given to pad with.
+    for name in ("config.json", "generation_config.json"):
+        (folder / name).unlink(missing_ok=True)
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
+    copy_tokenizer(source, folder)
+    make_portable(folder)
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:

@@ -24,8 +24,8 @@ LICENCE_FILE = "LICENSE.md"
 _BINDING = ("no derivatives", "unknown")
 # Stages that touch no model's body; of stages that are not known here, the card does not know.
 _ROWS_ALONE = ("corpus", "tokenizer", "embed", "pretrain", "propagate", "evaluate", "sample")
-_WHOLE = ("continue",)
-"""Stages that read no other data than the corpus either, and train the base's body."""
+_WHOLE = ("continue", "finetune")
+"""Stages that train whole models, on nothing but texts of the licence chain."""
 
 
 def model_card(
@@ -77,9 +77,9 @@ def _unknown(manifest: Manifest) -> list[str]:
 
 def _body_learnt(manifest: Manifest, artifact: Artifact) -> bool:
     """Whether the body of a model may differ from its source's, by what was done until it was made."""
-    made = next(place for place, record in enumerate(manifest.stages) if artifact in record.artifacts)
-    whole = any(record.kind in _WHOLE for record in manifest.stages[: made + 1])
-    return bool(_unknown(manifest)) or (whole and artifact.of == "base")
+    place = next(place for place, record in enumerate(manifest.stages) if artifact in record.artifacts)
+    trained = [made for record in manifest.stages[: place + 1] if record.kind in _WHOLE for made in record.artifacts]
+    return bool(_unknown(manifest)) or any(other.of == artifact.of for other in trained)
 
 
 def source_card(manifest: Manifest, name: str, names: Names) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import lzma
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubadapt.corpus.files import Row, corpus_files, format_of, json_rows, paragraphs, parquet_rows, require_column
+from hubadapt.corpus.files import (
+    Row,
+    corpus_files,
+    format_of,
+    json_rows,
+    paragraphs,
+    parquet_rows,
+    require_column,
+    undamaged,
+)
 from hubadapt.corpus.streams import Advance
 from hubadapt.errors import CorpusError
 
@@ -73,12 +80,8 @@ def read_documents(
         CorpusError: The file is missing, not UTF-8, damaged or of another format, or a row has no text or licence.
     """
     for file in corpus_files(path):
-        try:
+        with undamaged(file):
             yield from _documents(file, license, column, advance)
-        except PermissionError as error:
-            raise CorpusError(f"{file} may not be read.", f"Give yourself the right: chmod u+r {file}") from error
-        except _damages() as error:
-            raise CorpusError(f"{file} is damaged: {error}.", "Download or copy the file again.") from error
 
 
 def make_documents(rows: Iterable[tuple[int, Row]], origin: Origin) -> Iterator[Document]:
@@ -96,10 +99,10 @@ def make_documents(rows: Iterable[tuple[int, Row]], origin: Origin) -> Iterator[
         where = f"{origin.name} {number}"
         text = _text(row, origin.column, where)
         source, license, id = (
-            _checked(str(row.get(key) or default), where)
+            checked(str(row.get(key) or default), where)
             for key, default in (("source", origin.source), ("license", origin.license or ""), ("id", count))
         )
-        yield from _parts(cut((text,)), source, _licensed(license, where), id)
+        yield from _parts(cut((text,)), source, licensed(license, where), id)
 
 
 def cut(pieces: Iterable[str], longest: int = LONGEST_DOCUMENT) -> Iterator[str]:
@@ -131,7 +134,7 @@ def _documents(file: Path, license: str | None, column: str, advance: Advance) -
     if kind == ".txt":
         for number, pieces in enumerate(paragraphs(file, advance)):
             texts = (text.removesuffix("\n") for text in cut(pieces))
-            yield from _parts(texts, file.name, _licensed(license, f"{file} paragraph {number + 1}"), str(number))
+            yield from _parts(texts, file.name, licensed(license, f"{file} paragraph {number + 1}"), str(number))
     elif kind == ".jsonl":
         yield from make_documents(json_rows(file, advance), Origin(f"{file} line", file.name, license, column))
     else:
@@ -142,13 +145,6 @@ def _documents(file: Path, license: str | None, column: str, advance: Advance) -
 def _parts(texts: Iterable[str], source: str, license: str, id: str) -> Iterator[Document]:
     for number, text in enumerate(texts, start=1):
         yield Document(text, source, license, id if number == 1 else f"{id}-{number}")
-
-
-def _damages() -> tuple[type[Exception], ...]:
-    """What the readers raise on content that is not what the name says."""
-    import pyarrow
-
-    return OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, pyarrow.ArrowException
 
 
 def _break(text: str, start: int, end: int) -> int:
@@ -167,11 +163,15 @@ def _text(row: Row, column: str, where: str) -> str:
             f"{where} holds no text in {column!r}, but {type(text).__name__}: {str(text)[:40]}.",
             "Name the column that holds the text: `column:` of this source in the recipe.",
         )
-    return _checked(text, where)
+    return checked(text, where)
 
 
-def _checked(text: str, where: str) -> str:
-    """The text, if a file of UTF-8 text can hold it."""
+def checked(text: str, where: str) -> str:
+    """The text, if a file of UTF-8 text can hold it.
+
+    Raises:
+        CorpusError: It cannot.
+    """
     if "\0" in text:
         raise CorpusError(
             f"{where} holds a NUL character, at character {text.index(chr(0)) + 1}.", "Remove it, or the row."
@@ -184,7 +184,12 @@ def _checked(text: str, where: str) -> str:
     return text
 
 
-def _licensed(license: str | None, where: str) -> str:
+def licensed(license: str | None, where: str) -> str:
+    """The licence, if there is one.
+
+    Raises:
+        CorpusError: There is none.
+    """
     if not license:
         raise CorpusError(f"{where} names no licence.", "Add `license:` to this source in the recipe.")
     return license

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -50,6 +52,24 @@ def corpus_files(path: Path) -> list[Path]:
     if not format_of(path):
         raise CorpusError(f"{path} is of a format that hubadapt does not read.", f"Use {known}.")
     return [path]
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Read a file of any format; what the readers raise on content that is not what the name says becomes one error.
+
+    Raises:
+        CorpusError: The file is damaged, or may not be read.
+    """
+    import pyarrow
+
+    damages = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, pyarrow.ArrowException)
+    try:
+        yield
+    except PermissionError as error:
+        raise CorpusError(f"{path} may not be read.", f"Give yourself the right: chmod u+r {path}") from error
+    except damages as error:
+        raise CorpusError(f"{path} is damaged: {error}.", "Download or copy the file again.") from error
 
 
 def paragraphs(path: Path, advance: Advance) -> Iterator[Iterator[str]]:

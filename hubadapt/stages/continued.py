@@ -12,8 +12,7 @@ from pydantic import Field
 
 from hubadapt.corpus.dataset import read_split
 from hubadapt.errors import RecipeError, UserError
-from hubadapt.model import copy_tokenizer, load_model, load_tokenizer
-from hubadapt.portable import make_portable
+from hubadapt.model import load_model, load_tokenizer, save_trained
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.training.loss_curve import draw_losses
 from hubadapt.vocab_map import VOCAB_MAP_NAME, Origin, VocabMap
@@ -83,7 +82,7 @@ def run(context: StageContext, config: Config) -> StageResult:
     first_new = int(pieces.rows_of(Origin.COPIED).max()) + 1
     model, facts = _train(source, first_new, context, config)
     folder, log = context.folder / "model", context.folder / "training"
-    _write(source, folder, model)
+    save_trained(model, source, folder)
     shutil.rmtree(context.folder / "checkpoints", ignore_errors=True)
     draw_losses(facts["losses"], log / "loss.png")
     made = (Made("continue", "model", folder, "base"), Made("continued", "report", log, "base"))
@@ -146,13 +145,3 @@ def _anchor(model: Any, first_new: int, context: StageContext, config: Config) -
         if config.anchor == "l2"
         else AgreeOnOldText(load_model(context.sources["base"]), first_new)
     )
-
-
-def _write(source: Path, folder: Path, model: Any) -> None:
-    from hubadapt.checkpoint import find_tables, load_config, read_tensor
-
-    table = read_tensor(source, find_tables(load_config(source)).embedding)
-    shutil.rmtree(folder, ignore_errors=True)
-    model.to(table.dtype).save_pretrained(folder)
-    copy_tokenizer(source, folder)
-    make_portable(folder)

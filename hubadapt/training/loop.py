@@ -74,12 +74,12 @@ def train(
         args=_arguments(folder, schedule),
         train_dataset=data,
         data_collator=_collate,
-        callbacks=[VocabularyAdaptationCallback(first_new, data), _Advance(advance)],
+        callbacks=[VocabularyAdaptationCallback(first_new, data), Advance(advance)],
         optimizers=(optimizer, None),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    trainer.train(resume_from_checkpoint=_last_complete(folder))
+    trainer.train(resume_from_checkpoint=last_complete(folder))
     losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
     for entry in losses:
         if not math.isfinite(entry["loss"]):
@@ -113,8 +113,8 @@ def _arguments(folder: Path, schedule: Schedule) -> TrainingArguments:
     )
 
 
-def _last_complete(checkpoints: Path) -> str | None:
-    """The newest checkpoint to resume from; those cut off while they were written are removed."""
+def last_complete(checkpoints: Path) -> str | None:
+    """The newest checkpoint in a folder to resume from; those cut off while they were written are removed."""
     complete = {}
     for folder in checkpoints.glob("checkpoint-*"):
         try:
@@ -130,13 +130,18 @@ def _collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "labels": ids}
 
 
-class _Advance(TrainerCallback):  # type: ignore[misc]
-    """Moves a progress bar, also over the steps that a checkpoint has done already."""
+class Advance(TrainerCallback):  # type: ignore[misc]
+    """Moves a progress bar, also over the steps that a checkpoint has done already.
+
+    Args:
+        advance: Called with the number of steps just done.
+    """
 
     def __init__(self, advance: Callable[[int], object]) -> None:
         self.advance = advance
         self.shown = 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move on."""
         self.advance(state.global_step - self.shown)
         self.shown = state.global_step

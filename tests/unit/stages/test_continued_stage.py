@@ -99,7 +99,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path, monkeypatch)
         workshop.stage("continue")["anchor"] = "kl"
         workshop.write()
     whole.run()
-    finished = loop._Advance.on_step_end
+    finished = loop.Advance.on_step_end
 
     def stop(self, args, state, control, **kwargs):
         finished(self, args, state, control, **kwargs)
@@ -107,7 +107,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path, monkeypatch)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Advance, "on_step_end", stop)
+        patch.setattr(loop.Advance, "on_step_end", stop)
         with pytest.raises(InterruptedRunError):
             cut.run()
     cut.run()

@@ -1,0 +1,125 @@
+"""Instruction tuning by TRL's `SFTTrainer`, on ids whose labels are made already; resumable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hubadapt.errors import ModelError
+from hubadapt.training.loop import Advance, last_complete
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a model is tuned.
+
+    Attributes:
+        steps: Optimizer steps.
+        batch_size: Conversations in a step.
+        learning_rate: Peak rate.
+        weight_decay: AdamW's weight decay.
+        warmup_steps: Steps of linear warm-up.
+        save_every: Steps between checkpoints.
+        seed: Order of the conversations, and the start of an adapter.
+        rank: Of LoRA on attention and MLP, merged in afterwards; None to train all weights.
+        alpha: LoRA's scale, times its rank.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    save_every: int
+    seed: int
+    rank: int | None
+    alpha: int
+
+
+def tune(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Mapping[str, list[int]]],
+    tuning: Tuning,
+    *,
+    folder: Path,
+    advance: Callable[[int], object],
+) -> tuple[Any, list[dict[str, float]]]:
+    """Tune a model; goes on from the newest complete checkpoint in `folder`, with equal results.
+
+    Args:
+        model: A causal language model of transformers.
+        tokenizer: Its tokenizer.
+        rows: `input_ids` and `labels` of each conversation.
+        tuning: How.
+        folder: Where checkpoints go.
+        advance: Called with the number of steps just done.
+
+    Returns:
+        The tuned model, an adapter merged in, and the mean loss a learnt token with its step.
+
+    Raises:
+        ModelError: The loss is no number any more.
+    """
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+    trainer = SFTTrainer(
+        model=model,
+        args=_arguments(folder, tuning, tokenizer),
+        train_dataset=Dataset.from_list([dict(row) for row in rows]),
+        processing_class=tokenizer,
+        callbacks=[Advance(advance)],
+        peft_config=_lora(tuning),
+    )
+    trainer.train(resume_from_checkpoint=last_complete(folder))
+    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    for entry in losses:
+        if not math.isfinite(entry["loss"]):
+            raise ModelError(
+                f"tuning diverged: the loss is {entry['loss']} at step {entry['step']}.",
+                "Lower `learning_rate` of the stage finetune.",
+            )
+    tuned = trainer.model if tuning.rank is None else trainer.model.merge_and_unload()
+    return tuned.cpu(), losses
+
+
+def _arguments(folder: Path, tuning: Tuning, tokenizer: Any) -> Any:
+    from trl import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(folder),
+        max_steps=tuning.steps,
+        per_device_train_batch_size=tuning.batch_size,
+        learning_rate=tuning.learning_rate,
+        weight_decay=tuning.weight_decay,
+        warmup_steps=tuning.warmup_steps,
+        lr_scheduler_type="cosine",
+        save_steps=tuning.save_every,
+        save_total_limit=1,
+        logging_steps=max(tuning.steps // 50, 1),
+        logging_first_step=True,
+        seed=tuning.seed,
+        data_seed=tuning.seed,
+        report_to="none",
+        disable_tqdm=True,
+        bf16=False,
+        max_length=None,
+        activation_checkpointing=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        # Padding is never learnt and never attended to.
+        pad_token=tokenizer.pad_token or tokenizer.eos_token,
+    )
+
+
+def _lora(tuning: Tuning) -> Any:
+    from peft import LoraConfig
+
+    if tuning.rank is None:
+        return None
+    return LoraConfig(r=tuning.rank, lora_alpha=tuning.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
