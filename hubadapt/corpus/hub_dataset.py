@@ -11,7 +11,7 @@ from hubadapt.corpus.documents import Document, Origin, make_documents
 from hubadapt.corpus.files import Row, require_column
 from hubadapt.errors import CorpusError, HubError
 from hubadapt.hub.client import hub_api
-from hubadapt.hub.errors import explained
+from hubadapt.hub.errors import disk_is_full, explained
 
 _CODES = 12
 """Digits of a commit that tell it from all others of a repository."""
@@ -146,6 +146,8 @@ def _readable(name: str) -> Iterator[None]:
             "Check the network and HF_ENDPOINT; what was read before is read again.",
         ) from error
     except (DatasetsError, pyarrow.ArrowException, OSError, ValueError, RuntimeError) as error:
+        if disk_is_full(error):
+            raise
         raise CorpusError(
             f"{name} cannot be read: {error}.",
             "Choose another dataset, configuration or revision: owner/name@revision under `hub:` in the recipe.",

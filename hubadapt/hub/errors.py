@@ -87,7 +87,7 @@ def explained(what: str, *, write: bool = False, endpoint: str | None = None) ->
     except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, *_SILENT, ConnectionError) as error:
         raise _explanation(error, what, endpoint or constants.ENDPOINT, write=write) from error
     except (OSError, RuntimeError) as error:
-        if not _disk_is_full(error):
+        if not disk_is_full(error):
             raise
         raise _no_room(what) from error
 
@@ -136,7 +136,8 @@ def _refusal(error: HfHubHTTPError, what: str, hub: str, *, write: bool) -> HubE
     return HubError(problem.format(**words), hint.format(**words))
 
 
-def _disk_is_full(error: Exception) -> bool:
+def disk_is_full(error: Exception) -> bool:
+    """Whether an error says that there is no room left, or none for this user."""
     number = _SYSTEM_ERROR.search(str(error))
     return getattr(error, "errno", None) in _FULL or (number is not None and int(number[1]) in _FULL)
 

@@ -9,6 +9,9 @@ import pico
 import pytest
 from huggingface_hub import HfApi, constants
 
+from hubadapt.corpus.hub_dataset import HubDataset, stream_documents
+from hubadapt.errors import HubError
+
 
 @pytest.mark.parametrize(
     "full",
@@ -43,6 +46,16 @@ def test_a_disk_that_fills_during_a_download_is_named(cli, workshop, at_hub, hub
     assert hint.startswith("Make room, or move the cache: export HF_HOME=")
     assert pico.listing(workshop.folder) == before
     assert not [path for path in cache.rglob("*.incomplete")]
+
+
+def test_a_disk_that_fills_while_a_dataset_is_read_is_not_taken_for_a_bad_dataset(monkeypatch):
+    def fill(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("datasets.load_dataset", fill)
+    dataset = HubDataset("some/texts", "0" * 40)
+    with pytest.raises(HubError, match=r"is full \(.* GB free\) while datasets/some/texts@0{40} was fetched"):
+        list(stream_documents(dataset, license="mit"))
 
 
 def test_a_disk_that_fills_during_a_run_is_told_and_the_run_goes_on_afterwards(cli, workshop, monkeypatch):
