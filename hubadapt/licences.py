@@ -21,7 +21,7 @@ from hubadapt.licence_terms import STRICTNESS, Terms, first_words, fits, terms
 from hubadapt.types import LicenceLink, Manifest, ModelRef
 
 _SHOWN = 3
-_READERS = ("corpus", "finetune")
+_READERS = ("corpus", "finetune", "prefer")
 """Stages that read texts; `sources` of their facts has the licences."""
 
 

@@ -24,7 +24,7 @@ LICENCE_FILE = "LICENSE.md"
 _BINDING = ("no derivatives", "unknown")
 # Stages that touch no model's body; of stages that are not known here, the card does not know.
 _ROWS_ALONE = ("corpus", "tokenizer", "embed", "pretrain", "propagate", "evaluate", "sample")
-_WHOLE = ("continue", "finetune")
+_WHOLE = ("continue", "finetune", "prefer")
 """Stages that train whole models, on nothing but texts of the licence chain."""
 
 

@@ -72,12 +72,17 @@ def _conversation(row: Row, file: Path, where: str, license: str | None) -> Conv
     messages = row[_COLUMN]
     if not isinstance(messages, list) or not messages:
         raise CorpusError(f"{where} holds no conversation: `messages` is empty.", "Remove the row, or fill it.")
-    found = tuple(_message(message, f"{where}, message {place}") for place, message in enumerate(messages, start=1))
-    _require_order([message["role"] for message in found], where)
+    found = tuple(message_of(message, f"{where}, message {place}") for place, message in enumerate(messages, start=1))
+    require_order([message["role"] for message in found], where)
     return Conversation(found, str(row.get("source") or file.name), licensed(row.get("license") or license, where))
 
 
-def _message(message: Any, where: str) -> Message:
+def message_of(message: Any, where: str) -> Message:
+    """A message with the role as chat templates know it.
+
+    Raises:
+        CorpusError: It has another role, or no content.
+    """
     role = message.get("role") if isinstance(message, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if role not in _ROLES:
@@ -87,7 +92,12 @@ def _message(message: Any, where: str) -> Message:
     return {"role": _ROLES[role], "content": checked(content, where)}
 
 
-def _require_order(roles: list[str], where: str) -> None:
+def require_order(roles: list[str], where: str) -> None:
+    """Stop where roles are not a system message or none, then user and assistant in turn, the assistant last.
+
+    Raises:
+        CorpusError: They are not.
+    """
     turns = roles[1:] if roles[0] == "system" else roles
     if any(role != ("user", "assistant")[place % 2] for place, role in enumerate(turns)):
         raise CorpusError(

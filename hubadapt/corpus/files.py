@@ -7,7 +7,7 @@ import lzma
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -16,6 +16,7 @@ from typing import Any
 
 from hubadapt.corpus.streams import COMPRESSIONS, Advance, opened, text_lines, unpacked_name
 from hubadapt.errors import CorpusError
+from hubadapt.manifest import hash_file
 
 Row = Mapping[str, Any]
 
@@ -52,6 +53,28 @@ def corpus_files(path: Path) -> list[Path]:
     if not format_of(path):
         raise CorpusError(f"{path} is of a format that hubadapt does not read.", f"Use {known}.")
     return [path]
+
+
+def file_hashes(paths: Iterable[Path], folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below some paths, by the path as it was given.
+
+    Args:
+        paths: Files or folders, relative to `folder`.
+        folder: Where they begin.
+
+    Raises:
+        CorpusError: There is no file of a known format.
+    """
+    return {
+        (path / file.relative_to(folder / path)).as_posix(): hash_file(file)
+        for path in paths
+        for file in corpus_files(folder / path)
+    }
+
+
+def files_size(path: Path) -> int:
+    """Bytes on disk of a file, or of every file below a folder that is of a known format."""
+    return sum(file.stat().st_size for file in corpus_files(path))
 
 
 @contextmanager

@@ -13,13 +13,12 @@ from pydantic import Field, model_validator
 
 from hubadapt.corpus.dataset import DatasetWriter
 from hubadapt.corpus.documents import Document, read_documents
-from hubadapt.corpus.files import corpus_files
+from hubadapt.corpus.files import corpus_files, file_hashes
 from hubadapt.corpus.hub_dataset import HubDataset, pin_dataset, stream_documents
 from hubadapt.corpus.split import held_out_by, text_hash
 from hubadapt.errors import CorpusError, UserError
 from hubadapt.hub_lists import hub_lists, near_language
 from hubadapt.licences import Text
-from hubadapt.manifest import hash_file
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.tokenizer.scripts import letter_pattern, scripts_of
 
@@ -105,10 +104,7 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
     """Hash of each source file, and the pinned commit of each Hub dataset."""
     found = {f"hub:{source.hub}": pin_dataset(source.hub).revision for source in config.sources if source.hub}
-    for source in config.sources:
-        if source.path:
-            for file in corpus_files(folder / source.path):
-                found[(source.path / file.relative_to(folder / source.path)).as_posix()] = hash_file(file)
+    found |= file_hashes([source.path for source in config.sources if source.path], folder)
     return found
 
 

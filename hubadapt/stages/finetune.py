@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 from pydantic import Field
 
 from hubadapt.corpus.conversations import Conversation, read_conversations
-from hubadapt.corpus.files import corpus_files
+from hubadapt.corpus.files import file_hashes, files_size
+from hubadapt.corpus.tally import tally
 from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
 from hubadapt.licences import Text
-from hubadapt.manifest import hash_file
 from hubadapt.model import load_model, load_tokenizer, save_trained
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.training.loss_curve import draw_losses
@@ -69,11 +68,7 @@ def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
     """Hash of each file."""
-    return {
-        (source.path / file.relative_to(folder / source.path)).as_posix(): hash_file(file)
-        for source in config.sources
-        for file in corpus_files(folder / source.path)
-    }
+    return file_hashes([source.path for source in config.sources], folder)
 
 
 def estimate(config: Config, outlook: Outlook) -> Cost:
@@ -119,16 +114,15 @@ def _rows(
             f"the model {config.model} has no chat template to write conversations by.",
             "Name a sibling that has one under `model:`, or give the base one: tokenizer.chat_template = ...",
         )
-    stops, rows, too_long = stop_ids(model, tokenizer), [], 0
-    tally: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    stops, rows, read, too_long = stop_ids(model, tokenizer), [], [], 0
     for conversation in _conversations(context, config):
         ids, labels = answer_labels(conversation.messages, tokenizer, stops)
-        too_long += len(ids) > config.max_length
-        if len(ids) <= config.max_length:
-            rows.append({"input_ids": ids, "labels": labels})
-            characters = sum(len(message["content"]) for message in conversation.messages)
-            counts = tally[conversation.source, conversation.license]
-            counts.update(train_documents=1, train_characters=characters)
+        if len(ids) > config.max_length:
+            too_long += 1
+            continue
+        rows.append({"input_ids": ids, "labels": labels})
+        characters = sum(len(message["content"]) for message in conversation.messages)
+        read.append((conversation.source, conversation.license, characters))
     if not rows:
         raise CorpusError(
             f"all {too_long} conversations are longer than {config.max_length} tokens.",
@@ -136,9 +130,7 @@ def _rows(
         )
     random.Random(config.seed).shuffle(rows)
     return rows, {
-        "sources": [
-            {"source": name, "license": licence, **counts} for (name, licence), counts in sorted(tally.items())
-        ],
+        "sources": tally(read),
         "conversations": len(rows),
         "too_long": too_long,
         "tokens": sum(len(row["input_ids"]) for row in rows),
@@ -149,6 +141,5 @@ def _rows(
 def _conversations(context: StageContext, config: Config) -> Iterator[Conversation]:
     for source in config.sources:
         path = context.recipe_folder / source.path
-        size = sum(file.stat().st_size for file in corpus_files(path))
-        with context.progress(f"reading {source.path.as_posix()}", size) as advance:
+        with context.progress(f"reading {source.path.as_posix()}", files_size(path)) as advance:
             yield from read_conversations(path, license=source.license, advance=advance)

@@ -67,59 +67,74 @@ def tune(
         ModelError: The loss is no number any more.
     """
     from datasets import Dataset
-    from trl import SFTTrainer
+    from trl import SFTConfig, SFTTrainer
 
     trainer = SFTTrainer(
         model=model,
-        args=_arguments(folder, tuning, tokenizer),
+        # Labels are made already; padding is never learnt and never attended to.
+        args=SFTConfig(max_length=None, pad_token=padding(tokenizer), **arguments(folder, tuning)),
         train_dataset=Dataset.from_list([dict(row) for row in rows]),
         processing_class=tokenizer,
         callbacks=[Advance(advance)],
-        peft_config=_lora(tuning),
+        peft_config=lora(tuning),
     )
+    return finish(trainer, tuning, folder)
+
+
+def arguments(folder: Path, tuning: Tuning) -> dict[str, Any]:
+    """What `tuning` says in the words of `TrainingArguments`, of which every configuration of TRL is one."""
+    return {
+        "output_dir": str(folder),
+        "max_steps": tuning.steps,
+        "per_device_train_batch_size": tuning.batch_size,
+        "learning_rate": tuning.learning_rate,
+        "weight_decay": tuning.weight_decay,
+        "warmup_steps": tuning.warmup_steps,
+        "lr_scheduler_type": "cosine",
+        "save_steps": tuning.save_every,
+        "save_total_limit": 1,
+        "logging_steps": max(tuning.steps // 50, 1),
+        "logging_first_step": True,
+        "seed": tuning.seed,
+        "data_seed": tuning.seed,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "bf16": False,
+        "activation_checkpointing": False,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+
+
+def padding(tokenizer: Any) -> str:
+    """The token that batches are filled up with."""
+    return str(tokenizer.pad_token or tokenizer.eos_token)
+
+
+def lora(tuning: Tuning) -> Any:
+    """The adapter that is trained; None where all weights are."""
+    from peft import LoraConfig
+
+    if tuning.rank is None:
+        return None
+    return LoraConfig(r=tuning.rank, lora_alpha=tuning.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def finish(trainer: Any, tuning: Tuning, folder: Path) -> tuple[Any, list[dict[str, float]]]:
+    """Train, from the newest complete checkpoint in `folder` on.
+
+    Returns:
+        The model, an adapter merged in, and the mean loss with its step.
+
+    Raises:
+        ModelError: The loss is no number any more.
+    """
     trainer.train(resume_from_checkpoint=last_complete(folder))
     losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
     for entry in losses:
         if not math.isfinite(entry["loss"]):
             raise ModelError(
                 f"tuning diverged: the loss is {entry['loss']} at step {entry['step']}.",
-                "Lower `learning_rate` of the stage finetune.",
+                "Lower `learning_rate` of the stage.",
             )
     tuned = trainer.model if tuning.rank is None else trainer.model.merge_and_unload()
     return tuned.cpu(), losses
-
-
-def _arguments(folder: Path, tuning: Tuning, tokenizer: Any) -> Any:
-    from trl import SFTConfig
-
-    return SFTConfig(
-        output_dir=str(folder),
-        max_steps=tuning.steps,
-        per_device_train_batch_size=tuning.batch_size,
-        learning_rate=tuning.learning_rate,
-        weight_decay=tuning.weight_decay,
-        warmup_steps=tuning.warmup_steps,
-        lr_scheduler_type="cosine",
-        save_steps=tuning.save_every,
-        save_total_limit=1,
-        logging_steps=max(tuning.steps // 50, 1),
-        logging_first_step=True,
-        seed=tuning.seed,
-        data_seed=tuning.seed,
-        report_to="none",
-        disable_tqdm=True,
-        bf16=False,
-        max_length=None,
-        activation_checkpointing=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        # Padding is never learnt and never attended to.
-        pad_token=tokenizer.pad_token or tokenizer.eos_token,
-    )
-
-
-def _lora(tuning: Tuning) -> Any:
-    from peft import LoraConfig
-
-    if tuning.rank is None:
-        return None
-    return LoraConfig(r=tuning.rank, lora_alpha=tuning.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
