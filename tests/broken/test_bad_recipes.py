@@ -8,6 +8,7 @@ import shutil
 import pico
 import pytest
 
+from hubadapt.stages import stages
 from hubadapt.tokenizer.scripts import LATIN_LANGUAGES, OWN_SCRIPTS
 
 
@@ -173,7 +174,7 @@ def corpus_in_no_language(content):
         (
             numbered_stage,
             "RECIPE: there is no stage '1'.",
-            "Choose one of: corpus, embed, evaluate, pretrain, propagate, sample, tokenizer.",
+            f"Choose one of: {', '.join(sorted(stages()))}.",
         ),
         (stage_key, "RECIPE: stage tokenizer has an unknown key 'new_token'.", "Did you mean 'new_tokens'?"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pico
@@ -97,7 +98,7 @@ def test_it_appears_in_the_card(shouted, cli):
 
 def test_it_appears_in_the_push_plan(shouted, cli):
     plan = cli("push", shouted.out, "--to", "me", "--dry-run").out
-    assert "model    me/pico-ru-shout  " in plan
+    assert re.search(r"^model +me/pico-ru-shout  ", plan, re.MULTILINE)
 
 
 def test_it_appears_in_the_comparison(shouted, cli):

@@ -82,11 +82,11 @@ def test_every_picture_of_a_card_is_a_file_beside_it_and_says_what_it_shows(fini
     english = [path for path in write_cards(draft) if not path.stem.endswith("_ru")]
     for plan, path in zip(draft.plans, english, strict=True):
         pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", path.read_text("utf-8"))
-        assert [link for _, link in pictures] == ([PICTURE] if "/pico-ru-source" not in plan.id else []) or (
-            plan.type != "model" and not pictures
-        )
+        made_here = plan.type == "model" and "/pico-ru-source" not in plan.id
+        assert [link for _, link in pictures] == ([PICTURE, "training/loss.png"] if made_here else [])
         for text, link in pictures:
-            assert f"{facts['new']['value']:.3g} with the 80 chosen" in text
+            said = f"{facts['new']['value']:.3g} with the 80 chosen" if link == PICTURE else "Loss a token over the steps"
+            assert said in text
             assert link in [upload.path for upload in plan.uploads]
             assert (path.parent / link).read_bytes().startswith(b"\x89PNG")
 
