@@ -85,8 +85,8 @@ def test_every_picture_of_a_card_is_a_file_beside_it_and_says_what_it_shows(fini
         made_here = plan.type == "model" and "/pico-ru-source" not in plan.id
         assert [link for _, link in pictures] == ([PICTURE, "training/loss.png"] if made_here else [])
         for text, link in pictures:
-            said = f"{facts['new']['value']:.3g} with the 80 chosen" if link == PICTURE else "Loss a token over the steps"
-            assert said in text
+            gain = f"{facts['new']['value']:.3g} with the 80 chosen"
+            assert (gain if link == PICTURE else "Loss a token over the steps") in text
             assert link in [upload.path for upload in plan.uploads]
             assert (path.parent / link).read_bytes().startswith(b"\x89PNG")
 
