@@ -17,7 +17,7 @@ from hypothesis import settings
 
 torch.set_num_threads(1)
 # Examples are drawn from the same seed in every run, and a slow machine is no failure.
-settings.register_profile("hubadapt", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.register_profile("hubadapt", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("hubadapt")
 
 

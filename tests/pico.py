@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -472,3 +473,20 @@ def recording(description: str, seen: list[int]) -> Any:
         yield lambda count: seen.append(count) if name == description else None
 
     return bar
+
+
+@contextmanager
+def stopped_after(step: int) -> Iterator[None]:
+    """Ctrl-C comes when a training has done so many steps."""
+    from hubadapt.training.loop import Advance
+
+    finished = Advance.on_step_end
+
+    def stop(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        finished(self, args, state, control, **kwargs)
+        if state.global_step == step:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Advance, "on_step_end", stop)
+        yield

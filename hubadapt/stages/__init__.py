@@ -6,7 +6,7 @@ its `StageResult`, from which the runner makes the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,18 @@ class Outlook:
     flops: float
     configs: Mapping[str, StageConfig]
     texts: set[Text] = field(default_factory=set)
+
+    def unknown_model(self, kind: str, name: str) -> Iterator[UserError]:
+        """The error of a stage that names a model which the recipe has not.
+
+        Args:
+            kind: The stage.
+            name: Of the model: `base`, or a sibling's.
+        """
+        if name not in self.folders:
+            yield RecipeError(
+                f"stage {kind}: there is no model {name!r} in the recipe.", f"Name one of: {', '.join(self.folders)}."
+            )
 
 
 @dataclass(frozen=True)

@@ -10,29 +10,20 @@ from typing import Any
 
 from pydantic import Field
 
-from hubadapt.corpus.conversations import Conversation, read_conversations
-from hubadapt.corpus.files import file_hashes, files_size
+from hubadapt.corpus.conversations import read_conversations
+from hubadapt.corpus.file_source import FileSource, read_sources, source_problems
+from hubadapt.corpus.files import file_hashes
 from hubadapt.corpus.tally import tally
-from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
-from hubadapt.licences import Text
+from hubadapt.errors import CorpusError, ModelError, UserError
 from hubadapt.model import load_model, load_tokenizer, save_trained
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.training.loss_curve import draw_losses
 
 
-class Source(StageConfig):
-    """Conversations: a file or a folder of files."""
-
-    path: Path = Field(
-        description="A .jsonl or .parquet file with `messages`, plain or compressed, or a folder of them"
-    )
-    license: str | None = Field(None, description="Licence of rows that do not name one")
-
-
 class Config(StageConfig):
     """Parameters of the finetune stage."""
 
-    sources: tuple[Source, ...] = Field(min_length=1, description="Each with `path` and perhaps `license`")
+    sources: tuple[FileSource, ...] = Field(min_length=1, description="Each with `path` and perhaps `license`")
     model: str = Field("base", description="Whose newest form is tuned: base, or a sibling's name")
     steps: int = Field(200, gt=0, description="Optimizer steps")
     batch_size: int = Field(8, gt=0, description="Conversations in a step")
@@ -50,20 +41,8 @@ class Config(StageConfig):
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     """Every problem of the conversations, and whether there is such a model; licences are noted."""
-    if config.model not in outlook.folders:
-        yield RecipeError(
-            f"stage finetune: there is no model {config.model!r} in the recipe.",
-            f"Name one of: {', '.join(outlook.folders)}.",
-        )
-    for source in config.sources:
-        try:
-            found = list(read_conversations(outlook.recipe_folder / source.path, license=source.license))
-        except UserError as error:
-            yield error
-            continue
-        outlook.texts.update(Text(each.source, each.license, True) for each in found)
-        if not found:
-            yield CorpusError(f"{source.path} holds no conversations.", "Check `sources` of the stage finetune.")
+    yield from outlook.unknown_model("finetune", config.model)
+    yield from source_problems(config.sources, outlook.recipe_folder, read_conversations, outlook.texts)
 
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
@@ -115,7 +94,7 @@ def _rows(
             "Name a sibling that has one under `model:`, or give the base one: tokenizer.chat_template = ...",
         )
     stops, rows, read, too_long = stop_ids(model, tokenizer), [], [], 0
-    for conversation in _conversations(context, config):
+    for conversation in read_sources(config.sources, context.recipe_folder, read_conversations, context.progress):
         ids, labels = answer_labels(conversation.messages, tokenizer, stops)
         if len(ids) > config.max_length:
             too_long += 1
@@ -136,10 +115,3 @@ def _rows(
         "tokens": sum(len(row["input_ids"]) for row in rows),
         "learnt_tokens": sum(label >= 0 for row in rows for label in row["labels"]),
     }
-
-
-def _conversations(context: StageContext, config: Config) -> Iterator[Conversation]:
-    for source in config.sources:
-        path = context.recipe_folder / source.path
-        with context.progress(f"reading {source.path.as_posix()}", files_size(path)) as advance:
-            yield from read_conversations(path, license=source.license, advance=advance)

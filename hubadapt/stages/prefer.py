@@ -10,27 +10,20 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hubadapt.corpus.files import file_hashes, files_size
+from hubadapt.corpus.file_source import FileSource, read_sources, source_problems
+from hubadapt.corpus.files import file_hashes
 from hubadapt.corpus.preferences import Preference, read_preferences, without_length_bias
 from hubadapt.corpus.tally import tally
-from hubadapt.errors import CorpusError, ModelError, RecipeError, UserError
-from hubadapt.licences import Text
+from hubadapt.errors import CorpusError, ModelError, UserError
 from hubadapt.model import load_model, load_tokenizer, save_trained
 from hubadapt.stages import Cost, Made, Outlook, StageConfig, StageContext, StageResult, stage
 from hubadapt.training.loss_curve import draw_losses
 
 
-class Source(StageConfig):
-    """Preferences: a file or a folder of files."""
-
-    path: Path = Field(description="A .jsonl or .parquet file with `prompt`, `chosen` and `rejected`, or a folder")
-    license: str | None = Field(None, description="Licence of rows that do not name one")
-
-
 class Config(StageConfig):
     """Parameters of the prefer stage."""
 
-    sources: tuple[Source, ...] = Field(min_length=1, description="Each with `path` and perhaps `license`")
+    sources: tuple[FileSource, ...] = Field(min_length=1, description="Each with `path` and perhaps `license`")
     model: str = Field("base", description="Whose newest form is tuned: base, or a sibling's name")
     method: Literal["dpo", "kto", "simpo"] = Field(
         "dpo", description="Which loss: DPO, KTO (pairs taken apart) or SimPO"
@@ -56,20 +49,8 @@ class Config(StageConfig):
 
 def check(config: Config, outlook: Outlook) -> Iterator[UserError]:
     """Every problem of the pairs, and whether there is such a model; licences are noted."""
-    if config.model not in outlook.folders:
-        yield RecipeError(
-            f"stage prefer: there is no model {config.model!r} in the recipe.",
-            f"Name one of: {', '.join(outlook.folders)}.",
-        )
-    for source in config.sources:
-        try:
-            found = list(read_preferences(outlook.recipe_folder / source.path, license=source.license))
-        except UserError as error:
-            yield error
-            continue
-        outlook.texts.update(Text(each.source, each.license, True) for each in found)
-        if not found:
-            yield CorpusError(f"{source.path} holds no preferences.", "Check `sources` of the stage prefer.")
+    yield from outlook.unknown_model("prefer", config.model)
+    yield from source_problems(config.sources, outlook.recipe_folder, read_preferences, outlook.texts)
 
 
 def inputs(config: Config, folder: Path) -> Mapping[str, str]:
@@ -116,7 +97,7 @@ def run(context: StageContext, config: Config) -> StageResult:
 
 def _pairs(context: StageContext, config: Config) -> tuple[list[Preference], dict[str, Any]]:
     """The pairs that are learnt from, in random order, and what is told of them."""
-    found = list(_read(context, config))
+    found = list(read_sources(config.sources, context.recipe_folder, read_preferences, context.progress))
     kept = without_length_bias(found, config.longest_ratio, config.keep_longer, config.seed)
     if not kept:
         raise CorpusError(
@@ -126,13 +107,6 @@ def _pairs(context: StageContext, config: Config) -> tuple[list[Preference], dic
     random.Random(config.seed).shuffle(kept)
     table = tally((pair.source, pair.license, _characters(pair)) for pair in kept)
     return kept, {"sources": table, "pairs": len(kept), "left_out": len(found) - len(kept)}
-
-
-def _read(context: StageContext, config: Config) -> Iterator[Preference]:
-    for source in config.sources:
-        path = context.recipe_folder / source.path
-        with context.progress(f"reading {source.path.as_posix()}", files_size(path)) as advance:
-            yield from read_preferences(path, license=source.license, advance=advance)
 
 
 def _characters(pair: Preference) -> int:

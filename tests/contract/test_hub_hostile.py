@@ -17,7 +17,7 @@ def target(tmp_path_factory):
         yield hostile.besiege(endpoint, data)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(hostile.SHOTS)
 def test_hostile_requests_are_refused_and_show_nothing(target, shot):
     assert target.faults(shot, target.fire(shot)) == []

@@ -79,14 +79,14 @@ def test_special_tokens_stay_by_content_and_role(replaced, loaded):
     ]  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=mixed_text)
 def test_no_text_is_lost_that_the_base_keeps(loaded, text):
     before, after = (one.decode(one.encode(text).ids, skip_special_tokens=False) for one in loaded[0])
     assert loses_no_more(before, after, "<unk>")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=st.text(st.sampled_from("абвгдежзиклмнопрстуыья abcdefghijklmnoprstuvwy.,!123"), max_size=60))
 def test_the_model_beside_it_gives_the_same_ids(loaded, text):
     tokenizers, models = loaded

@@ -97,7 +97,7 @@ plain_text = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=plain_text)
 @example(text="  два  пробела ")
 @example(text="щука, эхо и ёж")
@@ -106,14 +106,14 @@ def test_both_files_give_equal_ids(pair, text):
     assert pair.new_model.encode(text) == ids(pair.new, text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=mixed_text)
 def test_both_files_give_equal_ids_wherever_those_of_the_base_do(pair, text):
     assume(pair.old_model.encode(text) == ids(pair.old, text))
     assert pair.new_model.encode(text) == ids(pair.new, text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=other_text)
 @example(text="<unused row 461> naïve Ω ≈ 中文  \n\n\t 🙂👩‍🚀 e\u0301")
 def test_text_without_the_script_keeps_its_ids_in_both(pair, text):
@@ -296,7 +296,7 @@ def test_a_text_that_lost_what_the_base_kept_loses_more(after):
 
 
 @pytest.mark.parametrize("style", ["llama3"])
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=mixed_text)
 def test_a_tekken_file_gives_the_ids_of_its_ranks(style, tmp_path_factory, text):
     tokenizer = tekken(style, tmp_path_factory)

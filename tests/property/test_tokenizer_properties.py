@@ -52,7 +52,7 @@ def text_of(tokenizer: Tokenizer, text: str) -> str:
     return tokenizer.decode(ids(tokenizer, text), skip_special_tokens=False)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=other_text)
 @example(text="naïve Ω ≈ 中文 עברית  \n\n\t 🙂👩‍🚀 e\u0301 \u0300")
 @example(
@@ -64,7 +64,7 @@ def test_text_without_the_script_keeps_its_ids(pair, text):
         assert ids(new, text) == ids(old, text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=mixed_text)
 def test_any_text_survives_a_round_trip(pair, text):
     old, new, _ = pair
@@ -134,7 +134,7 @@ def test_asking_for_fewer_tokens_gives_the_first_of_those_from_asking_for_more()
 
 
 @pytest.mark.parametrize("style", pico.BYTE_LEVEL_STYLES)
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(text=mixed_text)
 @example(text="\tтекст\n  два\r\n\u00a0три—«четыре»x")
 def test_words_are_counted_as_if_the_whole_text_were_cut_at_once(style, text):
@@ -185,7 +185,7 @@ def cyrillic() -> dict[bytes, bool]:
     return beginnings("Cyrillic")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=mixed_text, start=st.integers(0, 20), length=st.integers(1, 12))
 def test_which_bytes_belong_to_the_script_alone_agrees_with_brute_force(cyrillic, text, start, length):
     text = "".join(character for character in text if assigned(character))

@@ -13,7 +13,6 @@ from hubadapt.card import model_card
 from hubadapt.lineage import Names
 from hubadapt.model import load_model, load_tokenizer
 from hubadapt.runner import InterruptedRunError
-from hubadapt.training import loop
 
 SMALL = {"steps": 4, "batch_size": 2, "block_size": 32, "learning_rate": 0.01, "warmup_steps": 0, "save_every": 2}
 
@@ -93,23 +92,14 @@ def test_an_anchor_or_mixing_back_ends_closer_to_the_start(tmp_path, more):
     assert distances[1] < 0.7 * distances[0]
 
 
-def test_an_interrupted_training_ends_in_the_same_weights(tmp_path, monkeypatch):
+def test_an_interrupted_training_ends_in_the_same_weights(tmp_path):
     whole, cut = prepared(tmp_path / "whole"), prepared(tmp_path / "cut")
     for workshop in (whole, cut):
         workshop.stage("continue")["anchor"] = "kl"
         workshop.write()
     whole.run()
-    finished = loop.Advance.on_step_end
-
-    def stop(self, args, state, control, **kwargs):
-        finished(self, args, state, control, **kwargs)
-        if state.global_step == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Advance, "on_step_end", stop)
-        with pytest.raises(InterruptedRunError):
-            cut.run()
+    with pico.stopped_after(3), pytest.raises(InterruptedRunError):
+        cut.run()
     cut.run()
     assert [made.files for made in whole.manifest.artifacts()] == [made.files for made in cut.manifest.artifacts()]
 

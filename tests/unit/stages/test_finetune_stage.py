@@ -14,7 +14,6 @@ from hubadapt.corpus.conversations import read_conversations
 from hubadapt.lineage import Names, parents
 from hubadapt.model import load_model, load_tokenizer
 from hubadapt.runner import InterruptedRunError
-from hubadapt.training import loop
 
 SMALL = {"steps": 4, "batch_size": 2, "max_length": 96, "learning_rate": 0.01, "warmup_steps": 0, "save_every": 2}
 
@@ -97,19 +96,10 @@ def test_licences_of_conversations_are_links_of_the_chain_and_the_card_tells_of_
     assert "Only rows of the embedding tables" in model_card(done.manifest, earlier, Names(done.manifest, "me"))
 
 
-def test_an_interrupted_tuning_ends_in_the_same_weights(done, tmp_path, monkeypatch):
+def test_an_interrupted_tuning_ends_in_the_same_weights(done, tmp_path):
     cut = prepared(tmp_path / "cut", rank=done.stage("finetune")["rank"])
-    finished = loop.Advance.on_step_end
-
-    def stop(self, args, state, control, **kwargs):
-        finished(self, args, state, control, **kwargs)
-        if state.global_step == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Advance, "on_step_end", stop)
-        with pytest.raises(InterruptedRunError):
-            cut.run()
+    with pico.stopped_after(3), pytest.raises(InterruptedRunError):
+        cut.run()
     cut.run()
     assert [made.files for made in cut.manifest.artifacts()] == [made.files for made in done.manifest.artifacts()]
 

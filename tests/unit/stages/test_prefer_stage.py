@@ -17,7 +17,6 @@ from hubadapt.corpus.preferences import Preference, read_preferences, without_le
 from hubadapt.lineage import Names
 from hubadapt.model import load_model, load_tokenizer
 from hubadapt.runner import InterruptedRunError
-from hubadapt.training import loop
 
 SMALL = {"steps": 8, "batch_size": 4, "max_length": 96, "learning_rate": 0.02, "warmup_steps": 0, "save_every": 4}
 PAIRS = [(f"Вопрос {n}", "Да, река течёт.", "Нет, лес стоит.") for n in range(8)]
@@ -94,20 +93,11 @@ def test_the_card_tells_of_method_and_licences(done):
     assert "Only rows of the embedding tables" not in card
 
 
-def test_an_interrupted_tuning_ends_in_the_same_weights(tmp_path, monkeypatch):
+def test_an_interrupted_tuning_ends_in_the_same_weights(tmp_path):
     whole, cut = (prepared(tmp_path / name, rank=2, steps=4, save_every=2) for name in ("whole", "cut"))
     whole.run()
-    finished = loop.Advance.on_step_end
-
-    def stop(self, args, state, control, **kwargs):
-        finished(self, args, state, control, **kwargs)
-        if state.global_step == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Advance, "on_step_end", stop)
-        with pytest.raises(InterruptedRunError):
-            cut.run()
+    with pico.stopped_after(3), pytest.raises(InterruptedRunError):
+        cut.run()
     cut.run()
     assert [made.files for made in cut.manifest.artifacts()] == [made.files for made in whole.manifest.artifacts()]
 
