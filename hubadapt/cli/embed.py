@@ -31,7 +31,7 @@ def _list_methods(context: click.Context, parameter: click.Parameter, asked: boo
 @click.option("--tokenizer", required=True, type=click.Path(path_type=Path), help="Folder with the new tokenizer.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option(
-    "--method", default="scaled", show_default=True,
+    "--method", default="length(by=0.9)", show_default=True,
     help="How new rows begin: a name of --methods, with settings where you like: 'scaled(by=0.8)'.",
 )  # fmt: skip
 @click.option("--head-method", help="The same for a head that is not tied.  [default: as --method]")

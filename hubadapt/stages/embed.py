@@ -31,7 +31,7 @@ class Config(StageConfig):
     """Parameters of the embed stage."""
 
     method: str = Field(
-        "scaled",
+        "length(by=0.9)",
         description="Initialisation of the input table, and of a tied head: see `hubadapt embed --methods`; auto: the "
         "best of `candidates` after a short training",
     )
@@ -41,7 +41,7 @@ class Config(StageConfig):
     donor: Path | None = Field(None, description="Folder of a donor model, relative to the recipe")
     seed: int = Field(0, ge=0, description="Where randomness starts")
     candidates: tuple[str, ...] = Field(
-        ("scaled", "mean", "length", "asymmetric"),
+        ("length(by=0.9)", "scaled", "mean", "asymmetric"),
         min_length=1,
         description="For auto: what to compare; of those that cannot be told apart the first is taken",
     )

@@ -54,7 +54,7 @@ class Start:
         body: Whether files without a table are copied, or hard-linked.
     """
 
-    method: str = "scaled"
+    method: str = "length(by=0.9)"
     head_method: str | None = None
     donor: Path | None = None
     texts: Sequence[str] = ()

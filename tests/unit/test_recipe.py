@@ -34,7 +34,7 @@ def test_the_text_is_kept_verbatim_and_defaults_are_filled_in(tmp_path):
     recipe = read_recipe(path)
     assert recipe.text == TEXT
     assert list(recipe.stages) == ["corpus", "tokenizer", "embed"]
-    assert recipe.stages["embed"].model_dump()["method"] == "scaled"
+    assert recipe.stages["embed"].model_dump()["method"] == "length(by=0.9)"
     assert (recipe.base, recipe.siblings) == ("some/base", {})
 
 

@@ -57,7 +57,7 @@ def test_a_changed_parameter_reruns_its_stage_and_those_after_it(run, kind, chan
 
 
 def test_a_parameter_spelt_out_at_its_default_changes_nothing(run):
-    run.stage("embed")["method"] = "scaled"
+    run.stage("embed")["method"] = "length(by=0.9)"
     run.write()
     run.run()
     assert run.ran() == []
@@ -155,8 +155,8 @@ def test_a_stage_starts_in_an_empty_folder_unless_the_same_work_was_interrupted_
 def test_a_record_holds_the_whole_configuration_and_every_input(run):
     record: StageRecord = run.manifest.stages[2]
     assert record.params == {
-        "method": "scaled", "head_method": None, "donor": None, "seed": 0,
-        "candidates": ["scaled", "mean", "length", "asymmetric"], "probe_steps": 50,
+        "method": "length(by=0.9)", "head_method": None, "donor": None, "seed": 0,
+        "candidates": ["length(by=0.9)", "scaled", "mean", "asymmetric"], "probe_steps": 50,
     }  # fmt: skip
     assert set(record.inputs) == {"base", "corpus", "tokenizer"}
     assert record.inputs["base"] == run.manifest.base.revision

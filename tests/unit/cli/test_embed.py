@@ -38,7 +38,7 @@ def test_it_writes_a_model_that_loads_with_the_new_tokenizer(embed, place, tmp_p
     outcome = embed("base", "--tokenizer", "tokenizer", "--out", tmp_path / "out", "--head-method", "mean")
     assert outcome.code == 0
     lines = outcome.out.splitlines()
-    assert "40 new rows by scaled(by=0.9), mean norm" in lines[0]
+    assert "40 new rows by length(by=0.9), mean norm" in lines[0]
     assert "40 new rows by mean, mean norm" in lines[1]
     assert lines[-1] == f"Wrote {tmp_path / 'out'}."
     model = pico.load(tmp_path / "out")
