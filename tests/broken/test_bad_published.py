@@ -59,7 +59,7 @@ def refused(published, cli, at_hub, hub):
 
 def test_a_truncated_file_of_weights_is_named(refused, published):
     data = (published / "model.safetensors").read_bytes()
-    refused("cut-embed", {"model.safetensors": data[:-100]}, "MODEL/model.safetensors is damaged: ")
+    refused("truncated-embed", {"model.safetensors": data[:-100]}, "MODEL/model.safetensors is damaged: ")
 
 
 def test_a_model_that_the_record_does_not_tell_of_is_named(refused, published):
