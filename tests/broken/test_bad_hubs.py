@@ -55,12 +55,12 @@ def test_a_revision_that_does_not_exist_is_named(check_base, at_hub, hub, base):
 
 def test_a_base_without_weights_on_the_hub_is_named(check_base, at_hub, hub, base):
     api = HfApi(endpoint=hub.endpoint, token=hub.token)
-    api.create_repo("local/bare", exist_ok=True)
-    api.upload_folder(repo_id="local/bare", folder_path=base, ignore_patterns="*.safetensors")
+    api.create_repo("local/weightless-base", exist_ok=True)
+    api.upload_folder(repo_id="local/weightless-base", folder_path=base, ignore_patterns="*.safetensors")
     with at_hub(hub.endpoint):
         check_base(
-            "local/bare",
-            "local/bare holds no safetensors weights.",
+            "local/weightless-base",
+            "local/weightless-base holds no safetensors weights.",
             "Convert it once: AutoModelForCausalLM.from_pretrained(...).save_pretrained(...)",
         )
 

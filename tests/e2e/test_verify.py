@@ -221,12 +221,12 @@ def test_what_a_trainer_of_ones_own_publishes_holds_too(published, verify, at_hu
     settings = {"max_steps": 1, "save_steps": 1, "report_to": "none", "disable_tqdm": True, "use_cpu": True}
     arguments = TrainingArguments(str(tmp_path / "out"), **settings, hub_model_id="local/own-card")
     with at_hub(hub.endpoint, hub.token):
-        callbacks = [HubStageCallback(published.out, "local/own-steps")]
+        callbacks = [HubStageCallback(published.out, "local/held-steps")]
         own = type("Own", (HubCardMixin, Trainer), {"hubadapt_run": published.out})
         trainer = own(args=arguments, train_dataset=rows, callbacks=callbacks, **parts)
         trainer.train()
         trainer.push_to_hub()
-    for name in ("local/own-steps@step-1", "local/own-card"):
+    for name in ("local/held-steps@step-1", "local/own-card"):
         code, (findings,) = verify(name, "--no-before")
         assert (code, wrong(findings)) == (0, [])
         assert "sha256" in by_verdict(findings, "same")
