@@ -79,15 +79,21 @@ def train(
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
+    return finish(trainer, folder)
+
+
+def finish(trainer: Trainer, folder: Path) -> list[dict[str, float]]:
+    """Train, from the newest complete checkpoint in `folder` on, and stop where the loss is no number any more.
+
+    Returns:
+        Mean loss with its step.
+
+    Raises:
+        ModelError: The loss diverged.
+    """
+    trainer.add_callback(_Divergence())
     trainer.train(resume_from_checkpoint=last_complete(folder))
-    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
-    for entry in losses:
-        if not math.isfinite(entry["loss"]):
-            raise ModelError(
-                f"training diverged: the loss is {entry['loss']} at step {entry['step']}.",
-                "Lower the learning rates of the stage.",
-            )
-    return losses
+    return [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
 
 
 def _arguments(folder: Path, schedule: Schedule) -> TrainingArguments:
@@ -105,6 +111,7 @@ def _arguments(folder: Path, schedule: Schedule) -> TrainingArguments:
         save_total_limit=1,
         logging_steps=max(schedule.steps // 50, 1),
         logging_first_step=True,
+        logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -145,3 +152,17 @@ class Advance(TrainerCallback):  # type: ignore[misc]
         """Move on."""
         self.advance(state.global_step - self.shown)
         self.shown = state.global_step
+
+
+class _Divergence(TrainerCallback):  # type: ignore[misc]
+    """Ends a training whose loss is no number; the mean over all steps, logged last, tells of those between logs."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Stop."""
+        for name in ("loss", "train_loss"):
+            loss = (logs or {}).get(name, 0.0)
+            if not math.isfinite(loss):
+                raise ModelError(
+                    f"training diverged: the loss is {loss} at step {state.global_step}.",
+                    "Lower the learning rates of the stage.",
+                )

@@ -10,7 +10,7 @@ from typing import Any
 from hubadapt.corpus.preferences import Preference
 from hubadapt.errors import ModelError
 from hubadapt.training.loop import Advance
-from hubadapt.training.tune import Tuning, arguments, finish, lora, padding
+from hubadapt.training.tune import Tuning, arguments, finished, lora, padding
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def prefer(
     tokenizer.pad_token = padding(tokenizer)
     trainer = METHODS[preferring.method](model, tokenizer, pairs, preferring, folder)
     trainer.add_callback(Advance(advance))
-    return finish(trainer, preferring, folder)
+    return finished(trainer, preferring, folder)
 
 
 def _dpo(model: Any, tokenizer: Any, pairs: Sequence[Preference], preferring: Preferring, folder: Path) -> Any:

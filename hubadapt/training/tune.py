@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from hubadapt.errors import ModelError
-from hubadapt.training.loop import Advance, last_complete
+from hubadapt.training.loop import Advance, finish
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def tune(
         callbacks=[Advance(advance)],
         peft_config=lora(tuning),
     )
-    return finish(trainer, tuning, folder)
+    return finished(trainer, tuning, folder)
 
 
 def arguments(folder: Path, tuning: Tuning) -> dict[str, Any]:
@@ -95,6 +94,7 @@ def arguments(folder: Path, tuning: Tuning) -> dict[str, Any]:
         "save_total_limit": 1,
         "logging_steps": max(tuning.steps // 50, 1),
         "logging_first_step": True,
+        "logging_nan_inf_filter": False,
         "seed": tuning.seed,
         "data_seed": tuning.seed,
         "report_to": "none",
@@ -106,8 +106,18 @@ def arguments(folder: Path, tuning: Tuning) -> dict[str, Any]:
 
 
 def padding(tokenizer: Any) -> str:
-    """The token that batches are filled up with."""
-    return str(tokenizer.pad_token or tokenizer.eos_token)
+    """The token that batches are filled up with.
+
+    Raises:
+        ModelError: The tokenizer has neither a padding token nor an end of text.
+    """
+    token = tokenizer.pad_token or tokenizer.eos_token
+    if token is None:
+        raise ModelError(
+            "the tokenizer has neither a padding token nor an EOS token.",
+            'Name one in tokenizer_config.json: "eos_token".',
+        )
+    return str(token)
 
 
 def lora(tuning: Tuning) -> Any:
@@ -119,7 +129,7 @@ def lora(tuning: Tuning) -> Any:
     return LoraConfig(r=tuning.rank, lora_alpha=tuning.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
-def finish(trainer: Any, tuning: Tuning, folder: Path) -> tuple[Any, list[dict[str, float]]]:
+def finished(trainer: Any, tuning: Tuning, folder: Path) -> tuple[Any, list[dict[str, float]]]:
     """Train, from the newest complete checkpoint in `folder` on.
 
     Returns:
@@ -128,13 +138,6 @@ def finish(trainer: Any, tuning: Tuning, folder: Path) -> tuple[Any, list[dict[s
     Raises:
         ModelError: The loss is no number any more.
     """
-    trainer.train(resume_from_checkpoint=last_complete(folder))
-    losses = [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
-    for entry in losses:
-        if not math.isfinite(entry["loss"]):
-            raise ModelError(
-                f"tuning diverged: the loss is {entry['loss']} at step {entry['step']}.",
-                "Lower `learning_rate` of the stage.",
-            )
+    losses = finish(trainer, folder)
     tuned = trainer.model if tuning.rank is None else trainer.model.merge_and_unload()
     return tuned.cpu(), losses
