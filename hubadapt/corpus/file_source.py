@@ -67,11 +67,13 @@ def source_problems(
         texts: The licences of what is read are added to these.
     """
     for source in sources:
+        empty = True
         try:
-            found = list(read(folder / source.path, license=source.license))
+            for row in read(folder / source.path, license=source.license):
+                empty = False
+                texts.add(Text(row.source, row.license, True))
         except UserError as error:
             yield error
             continue
-        texts.update(Text(row.source, row.license, True) for row in found)
-        if not found:
+        if empty:
             yield CorpusError(f"{source.path} is empty.", "Check `sources` of the stage in the recipe.")

@@ -42,7 +42,8 @@ class Background:
             if not isinstance(error, UserError):
                 raise error
             problem = f"{len(failed)} of {len(self._jobs)} {failure}, the first {job}: {error.problem}"
-            raise type(error)(problem, error.hint) from error
+            plain = type(error).__init__ is UserError.__init__
+            raise (type(error) if plain else UserError)(problem, error.hint) from error
 
 
 def linked(source: Path, target: Path) -> Path:

@@ -55,7 +55,8 @@ class LEPCallback(TrainerCallback):  # type: ignore[misc]
 
     Raises:
         ManifestError: From the constructor, when the folder holds no run or a source has changed.
-        RecipeError: From the constructor, when the run has no sibling, or none of a name that has a repository.
+        RecipeError: From the constructor, when the run has no sibling or no vocabulary, or no sibling of a name that
+            has a repository, or `every` is below 1.
         ModelError: When training begins, if a sibling is no tune of the base or the model has another vocabulary than
             the run; when it ends, if a sibling could not be made.
         HubError: When training begins without a token that may write; when it ends, if one could not be published.
@@ -75,6 +76,8 @@ class LEPCallback(TrainerCallback):  # type: ignore[misc]
         token: str | None = None,
         private: bool = False,
     ) -> None:
+        if every < 1:
+            raise RecipeError(f"every {every} checkpoints is never.", "Give `every` as 1 or more.")
         self._run = OwnRun.read(run)
         self._repositories = dict(repositories or {})
         _require_siblings(run, self._run.manifest.siblings, self._repositories)
@@ -174,8 +177,12 @@ def _require_siblings(run: Path, siblings: Mapping[str, Any], named: Mapping[str
 
 
 def _vocab_map(run: OwnRun) -> Path:
-    (*_, tokenizer) = (made for made in run.manifest.artifacts() if made.kind == "tokenizer")
-    return run.folder / tokenizer.folder / VOCAB_MAP_NAME
+    found = [made for made in run.manifest.artifacts() if made.kind == "tokenizer"]
+    if not found:
+        raise RecipeError(
+            f"the run {run.folder} made no vocabulary.", "Add the stage `tokenizer` to its recipe, and run it."
+        )
+    return run.folder / found[-1].folder / VOCAB_MAP_NAME
 
 
 def _require_vocabulary(model: Any, size: int) -> None:
